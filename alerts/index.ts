@@ -1,0 +1,10 @@
+export { createAlerting, type Alerting, type TickResult } from "./alerting.ts";
+export { actOnAlert } from "./actions.ts";
+export { alertSchema, missingParts, renderAlertText, visible, type Alert } from "./alert.ts";
+export { alertsConfigSchema, packagedRulesDir, rulesDir, type AlertsConfig } from "./config.ts";
+export { fromCurrentRow, parseAlert, type CurrentRow } from "./events.ts";
+export { listIncidents, openIncident, recordStep } from "./incidents/incidents.ts";
+export { createNotifiers } from "./notify/create.ts";
+export type { Notifier, Notification, Delivery } from "./notify/notifier.ts";
+export { loadRules, ruleSchema, type Rule } from "./rule.ts";
+export { silenceMinutes } from "./silence.ts";

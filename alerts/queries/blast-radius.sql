@@ -1,0 +1,27 @@
+-- question: How far does it reach: who and what is in the calls of a finding's window?
+-- Parameters: from_ms, to_ms, entity_kind, entity, server, tool, agent, task_class. Out: one row. Scans: calls of the window.
+SELECT
+    countIf(hit) AS calls,
+    uniqExactIf(task_id, hit AND task_id != '') AS tasks,
+    uniqExactIf(agent, hit) AS agent_count,
+    uniqExactIf(principal, hit) AS principals,
+    uniqExactIf(server, hit) AS server_count,
+    countIf(hit AND risk_tier = 'high') AS high_risk_calls,
+    countIf(hit AND decision = 'deny') AS denied,
+    countIf(hit AND decision = 'hold') AS held,
+    if(count() = 0, 0, countIf(hit) / count()) AS share_of_calls,
+    anyIf(risk_tier, hit AND risk_tier != '') AS top_tier,
+    anyIf(environment, hit AND environment != '') AS some_environment
+FROM (
+    SELECT
+        *,
+        ({entity_kind:String} != 'task' OR task_id = {entity:String})
+        AND ({entity_kind:String} != 'producer' OR producer = {entity:String})
+        AND ({server:String} = '' OR server = {server:String})
+        AND ({tool:String} = '' OR tool = {tool:String})
+        AND ({agent:String} = '' OR agent = {agent:String})
+        AND ({task_class:String} = '' OR task_class = {task_class:String}) AS hit
+    FROM calls
+    WHERE ts >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC') AND ts < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
+    LIMIT 1 BY producer, seq
+)

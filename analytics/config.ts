@@ -1,0 +1,66 @@
+import { z } from "zod";
+
+const minutes = 60_000;
+const hours = 60 * minutes;
+const days = 24 * hours;
+
+export const jobNames = ["baselines", "denial-spikes", "latency-drift", "unusual-sequences", "sequence-gaps", "leadership-metrics"] as const;
+
+const ms = z.int().positive();
+const count = z.int().nonnegative();
+const share = z.number().positive().max(1);
+
+/** The defaults find a disturbance after an hour and a half of history; see each job's thresholds for what they mean. */
+export const analyticsConfigSchema = z.strictObject({
+  enabled: z.array(z.enum(jobNames)).default([...jobNames]),
+  /** After a longer pause older windows are left out. */
+  maxCatchUpMs: ms.default(24 * hours),
+  stopDeadlineMs: ms.default(20_000),
+  baselines: z
+    .strictObject({ historyMs: ms.default(7 * days), latenessMs: ms.default(2 * minutes), minBuckets: count.default(12) })
+    .prefault({}),
+  denialSpikes: z
+    .strictObject({
+      historyMs: ms.default(7 * days),
+      latenessMs: ms.default(1 * minutes),
+      minExcess: z.number().nonnegative().default(5),
+      minRateRise: z.number().nonnegative().default(0.05),
+      minRatio: z.number().min(1).default(2),
+      fdr: share.default(0.05),
+      pageFdr: share.default(0.01),
+      minCalls: count.default(20),
+      warmBuckets: count.default(12),
+      warmCalls: count.default(100),
+    })
+    .prefault({}),
+  latencyDrift: z
+    .strictObject({
+      recentMs: ms.default(10 * minutes),
+      baselineMs: ms.default(1 * days),
+      latenessMs: ms.default(1 * minutes),
+      minRecentCalls: count.default(8),
+      minBaselineCalls: count.default(60),
+      warmSteps: count.default(12),
+      minRiseMs: z.number().nonnegative().default(10),
+      minRatio: z.number().min(1).default(1.5),
+      fdr: share.default(0.005),
+    })
+    .prefault({}),
+  unusualSequences: z
+    .strictObject({
+      historyMs: ms.default(7 * days),
+      latenessMs: ms.default(1 * minutes),
+      /** So many of the newest past sequences show how high an ordinary one scores. */
+      calibrationSequences: z.int().positive().default(2000),
+      minSequences: count.default(30),
+      warmSequences: count.default(100),
+      minClassSequences: count.default(10),
+      minBits: z.number().nonnegative().default(8),
+      fdr: share.default(0.05),
+    })
+    .prefault({}),
+  sequenceGaps: z.strictObject({ lookBackMs: ms.default(1 * days), latenessMs: ms.default(5 * minutes) }).prefault({}),
+  leadershipMetrics: z.strictObject({ periodMs: ms.default(7 * days), latenessMs: ms.default(10 * minutes) }).prefault({}),
+});
+
+export type AnalyticsConfig = z.infer<typeof analyticsConfigSchema>;

@@ -1,0 +1,32 @@
+-- question: Among which agents, tools, servers, reasons and policies are an entity's denials, now and before?
+-- params: history_from_ms, history_to_ms, span_start_ms, window_end_ms (Unix milliseconds); agent, or server and tool; '' for the other
+-- out: dimension, value, denied, denied_before; the six values with the most denials now of each dimension
+-- scans: denied calls of one agent or tool from history_from to window_end, 7 columns
+WITH
+    fromUnixTimestamp64Milli({history_from_ms:Int64}, 'UTC') AS history_from,
+    fromUnixTimestamp64Milli({history_to_ms:Int64}, 'UTC') AS history_to,
+    fromUnixTimestamp64Milli({span_start_ms:Int64}, 'UTC') AS span_start,
+    fromUnixTimestamp64Milli({window_end_ms:Int64}, 'UTC') AS window_end
+SELECT
+    part.1 AS dimension,
+    part.2 AS value,
+    toUInt32(countIf(ts >= span_start)) AS denied,
+    toUInt32(countIf(ts < history_to)) AS denied_before
+FROM calls
+ARRAY JOIN arrayConcat(
+    [
+        ('agent', toString(agent)),
+        ('tool', if(tool = '', '', concat(server, '/', tool))),
+        ('server', toString(server)),
+        ('reason', toString(reason))
+    ],
+    arrayMap(id -> ('policy', toString(id)), policy_ids)
+) AS part
+WHERE ts >= history_from AND ts < window_end AND decision = 'deny'
+    AND method IN ('tools/call', 'resources/read', 'prompts/get')
+    AND if({agent:String} != '', agent = {agent:String}, server = {server:String} AND tool = {tool:String})
+    AND part.2 != ''
+GROUP BY dimension, value
+HAVING denied > 0
+ORDER BY dimension, denied DESC, value
+LIMIT 6 BY dimension

@@ -1,0 +1,25 @@
+import { analyticsConfigSchema, type AnalyticsConfig } from "../config.ts";
+import type { Job } from "../schedule/job.ts";
+import { baselines } from "./baselines/job.ts";
+import { denialSpikes } from "./denial-spikes/job.ts";
+import { latencyDrift } from "./latency-drift/job.ts";
+import { leadershipMetrics } from "./leadership-metrics/job.ts";
+import { sequenceGaps } from "./sequence-gaps/job.ts";
+import { unusualSequences } from "./unusual-sequences/job.ts";
+
+/** The enabled jobs, each with its part of the configuration. */
+export function createJobs(config: AnalyticsConfig): Job[] {
+  const all: Job[] = [
+    baselines(config.baselines),
+    denialSpikes(config.denialSpikes),
+    latencyDrift(config.latencyDrift),
+    unusualSequences(config.unusualSequences),
+    sequenceGaps(config.sequenceGaps),
+    leadershipMetrics(config.leadershipMetrics),
+  ];
+  const enabled: readonly string[] = config.enabled;
+  return all.filter((job) => enabled.includes(job.name));
+}
+
+/** Every job with its defaults. */
+export const jobs: readonly Job[] = createJobs(analyticsConfigSchema.parse({}));

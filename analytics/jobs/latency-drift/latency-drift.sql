@@ -1,0 +1,46 @@
+-- question: How do each tool's and each server's recent answers compare with those before?
+-- params: baseline_from_ms, recent_from_ms, window_end_ms (Unix milliseconds); min_recent, min_baseline: calls below which
+--   nothing is compared
+-- out: entity_kind, server, tool; calls on both sides; p50 and p90 of the upstream's time, p50 of the proxy's own, now and
+--   before, in milliseconds; p10 before; rank_p (one-sided Mann-Whitney: now is slower); baseline_steps (five minutes with calls)
+-- scans: calls from baseline_from to window_end, 6 columns, twice
+WITH
+    fromUnixTimestamp64Milli({baseline_from_ms:Int64}, 'UTC') AS baseline_from,
+    fromUnixTimestamp64Milli({recent_from_ms:Int64}, 'UTC') AS recent_from,
+    fromUnixTimestamp64Milli({window_end_ms:Int64}, 'UTC') AS window_end,
+    -- The rank test fails as a whole where one group has only one side, so those are left out before.
+    comparable AS
+    (
+        SELECT server, entity_tool
+        FROM calls
+        ARRAY JOIN [toString(tool), ''] AS entity_tool
+        WHERE ts >= baseline_from AND ts < window_end AND method = 'tools/call' AND isNotNull(upstream_us)
+        GROUP BY server, entity_tool
+        HAVING countIf(ts >= recent_from) >= greatest({min_recent:UInt32}, 1)
+            AND countIf(ts < recent_from) >= greatest({min_baseline:UInt32}, 1)
+    )
+SELECT
+    if(entity_tool = '', 'server', 'tool') AS entity_kind,
+    server,
+    entity_tool AS tool,
+    toUInt32(countIf(recent)) AS recent_calls,
+    toUInt32(countIf(NOT recent)) AS baseline_calls,
+    quantileExactIf(0.5)(upstream, recent) / 1000 AS p50_ms,
+    quantileExactIf(0.5)(upstream, NOT recent) / 1000 AS base_p50_ms,
+    quantileExactIf(0.1)(upstream, NOT recent) / 1000 AS base_p10_ms,
+    quantileExactIf(0.9)(upstream, NOT recent) / 1000 AS base_p90_ms,
+    quantileExactIf(0.9)(upstream, recent) / 1000 AS p90_ms,
+    quantileExactIf(0.5)(proxy_us, recent) / 1000 AS proxy_p50_ms,
+    quantileExactIf(0.5)(proxy_us, NOT recent) / 1000 AS base_proxy_p50_ms,
+    mannWhitneyUTest('less')(upstream, toUInt8(recent)).2 AS rank_p,
+    toUInt32(uniqExactIf(toStartOfFiveMinutes(ts), NOT recent)) AS baseline_steps
+FROM
+(
+    SELECT server, entity_tool, ts, proxy_us, assumeNotNull(upstream_us) AS upstream, ts >= recent_from AS recent
+    FROM calls
+    ARRAY JOIN [toString(tool), ''] AS entity_tool
+    WHERE ts >= baseline_from AND ts < window_end AND method = 'tools/call' AND isNotNull(upstream_us)
+        AND (server, entity_tool) IN (SELECT server, entity_tool FROM comparable)
+)
+GROUP BY server, entity_tool
+ORDER BY server, tool

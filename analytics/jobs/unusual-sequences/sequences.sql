@@ -1,0 +1,53 @@
+-- question: What did the tasks do that had a call in a stretch of time?
+-- params: history_from_ms, from_ms, to_ms (Unix milliseconds); most: so many, the newest
+-- out: unit, class, agent, task_id, task_class, session_id; tokens, acting, tainting, call_ids in order; before: how many
+--   of the calls came before from_ms
+-- scans: calls from history_from to to_ms, 12 columns; memory for the calls of all units
+WITH
+    fromUnixTimestamp64Milli({history_from_ms:Int64}, 'UTC') AS history_from,
+    fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC') AS from_time,
+    fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC') AS to_time,
+    -- A call belongs to its task; without one to its session; without either to a burst of its agent's calls that no
+    -- pause of 30 minutes interrupts.
+    unit_calls AS
+    (
+        SELECT
+            *,
+            multiIf(
+                task_id != '', concat('task ', task_id),
+                session_id != '', concat('session ', agent, ' ', session_id),
+                concat('agent ', agent, ' ', toString(sum(opens) OVER (PARTITION BY agent, loose ORDER BY ts, seq)))
+            ) AS unit,
+            if(task_class != '', toString(task_class), concat('agent:', agent)) AS class,
+            concat(server, '/', tool, '/', if(effect = '', 'unknown', effect)) AS token,
+            toUInt8(effect != 'read') AS acts,
+            toUInt8(NOT trusted AND outcome = 'ok') AS untrusted
+        FROM
+        (
+            SELECT
+                ts, seq, producer, agent, server, tool, toString(effect) AS effect, trusted, outcome, task_id, task_class, session_id,
+                task_id = '' AND session_id = '' AS loose,
+                toUInt8(lagInFrame(ts, 1, toDateTime64(0, 6, 'UTC')) OVER (PARTITION BY agent, loose ORDER BY ts, seq) < ts - INTERVAL 30 MINUTE) AS opens
+            FROM calls
+            WHERE ts >= history_from AND ts < to_time AND method = 'tools/call' AND tool != ''
+        )
+    )
+SELECT unit, class, agent, task_id, task_class, session_id, before, ordered.3 AS tokens, ordered.4 AS acting, ordered.5 AS tainting, ordered.6 AS call_ids
+FROM
+(
+    SELECT
+        unit,
+        argMax(class, ts) AS class,
+        argMax(agent, ts) AS agent,
+        any(task_id) AS task_id,
+        argMax(task_class, ts) AS task_class,
+        any(session_id) AS session_id,
+        arraySort(c -> (c.1, c.2), groupArray(5000)((ts, seq, token, acts, untrusted, concat(producer, '-', toString(seq))))) AS ordered,
+        toUInt32(countIf(ts < from_time)) AS before,
+        max(ts) AS latest
+    FROM unit_calls
+    GROUP BY unit
+    HAVING latest >= from_time
+)
+ORDER BY latest DESC, unit
+LIMIT {most:UInt32}

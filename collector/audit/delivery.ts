@@ -1,0 +1,70 @@
+import { readCursor, writeCursor, type Cursor } from "./cursor.ts";
+import { createDurableReader, type SpooledLine } from "./durable-reader.ts";
+import type { SegmentLog } from "./segments.ts";
+
+export interface ReadLimits {
+  readonly records: number;
+  /** Of lines; one record is read even when it is larger. */
+  readonly bytes: number;
+}
+
+/** The way out of a spool: what is durable, how far the collector has it, and the deletion of what it has. */
+export interface Delivery {
+  readonly producer: string;
+  readonly dir: string;
+  readonly cursor: Cursor;
+  readonly durableSeq: number;
+  /** Lines from `fromSeq` on, as many as are durable and within the limits. */
+  read(fromSeq: number, limits: ReadLimits): Promise<SpooledLine[]>;
+  /** Makes durable that the records `firstSeq` to `lastSeq` are about to be sent together. */
+  beginSending(firstSeq: number, lastSeq: number): Promise<void>;
+  /** Makes durable that the collector has everything up to and with `acked`, of `bytes` in lines, and deletes the
+   * segments that held nothing else. After a rejection it may be called again with the same arguments. */
+  acknowledge(acked: Cursor["acked"], bytes: number): Promise<void>;
+  /** Calls `listener` after every commit. Returns the unsubscribe. */
+  onDurable(listener: () => void): () => void;
+  close(): Promise<void>;
+}
+
+export function createDelivery(options: {
+  dir: string;
+  producer: string;
+  cursor: Awaited<ReturnType<typeof readCursor>>;
+  segments: SegmentLog;
+  beforeDelete: () => Promise<void>;
+  onAcknowledged: (bytes: number) => void;
+  onDurable: (listener: () => void) => () => void;
+}): Delivery {
+  const { dir, producer, segments } = options;
+  const reader = createDurableReader(segments);
+  let cursor = options.cursor;
+
+  const move = async (next: Cursor): Promise<void> => {
+    await writeCursor(dir, next);
+    cursor = next;
+  };
+
+  return {
+    producer,
+    dir,
+    get cursor() {
+      return cursor;
+    },
+    get durableSeq() {
+      return segments.durableSeq;
+    },
+    read: (fromSeq, limits) => reader.read(fromSeq, limits),
+    beginSending: (firstSeq, lastSeq) => move({ acked: cursor.acked, sending: { firstSeq, lastSeq } }),
+    async acknowledge(acked, bytes) {
+      if (acked.seq > cursor.acked.seq) {
+        await move({ acked, sending: null });
+        options.onAcknowledged(bytes);
+      }
+      if (!segments.hasRemovable(acked.seq)) return;
+      await options.beforeDelete();
+      await segments.removeThrough(acked.seq);
+    },
+    onDurable: options.onDurable,
+    close: () => reader.close(),
+  };
+}

@@ -1,0 +1,151 @@
+import { LineBuffer } from "./line.ts";
+
+/**
+ * Many appends, one write: lines that arrive in one turn of the event loop, or while a commit is in flight, leave together
+ * in the next. One commit is in flight at a time, so lines become durable in the order of appending.
+ *
+ * After a failed commit nothing more is written until `recover` has succeeded, which is tried again every `retryMs`.
+ * `retain` decides what becomes of the lines that were waiting: their promises reject either way, but a record must still
+ * be written then (its number is taken), whereas an intent whose call was refused must not.
+ */
+export interface GroupCommitOptions {
+  /** Writes and makes durable; a rejection leaves the file in any state, which `recover` mends. */
+  write(bytes: Buffer, lines: number): Promise<void>;
+  recover(): Promise<void>;
+  readonly retain: boolean;
+  readonly retryMs: number;
+  onFailure(error: unknown): void;
+  onRecovered(): void;
+}
+
+interface Batch {
+  readonly buffer: LineBuffer;
+  readonly done: PromiseWithResolvers<void>;
+}
+
+/** Buffers above this are not kept for the next batch: a burst must not hold its memory for ever. */
+const KEEP_BYTES = 4 * 1024 * 1024;
+
+export class GroupCommit {
+  readonly #options: GroupCommitOptions;
+  #filling: Batch | null = null;
+  #spare: LineBuffer | null = null;
+  #retained: LineBuffer[] = [];
+  #serial: Promise<void> = Promise.resolve();
+  #busy = false;
+  #retry: NodeJS.Timeout | null = null;
+  #stopped = false;
+  failed = false;
+  /** Bytes that wait for a commit. */
+  waitingBytes = 0;
+
+  constructor(options: GroupCommitOptions) {
+    this.#options = options;
+  }
+
+  /** Never throws; not to be called while `failed`. `durable` is shared by the whole batch. */
+  append(json: string): { bytes: number; durable: Promise<void> } {
+    const batch = (this.#filling ??= this.#begin());
+    const bytes = batch.buffer.add(json);
+    this.waitingBytes += bytes;
+    return { bytes, durable: batch.done.promise };
+  }
+
+  /** Runs `work` with no commit in flight. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#serial.then(work);
+    this.#serial = result.then(ignore, ignore);
+    return result;
+  }
+
+  /** Resolves when everything appended so far was written or has failed. */
+  async flush(): Promise<void> {
+    while (this.#filling || this.#busy) {
+      await this.#filling?.done.promise.catch(ignore);
+      await this.#serial;
+    }
+  }
+
+  /** Waits for what is in flight and ends the retries. Lines that no recovery could write are lost with the process. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.flush();
+    if (this.#retry) clearTimeout(this.#retry);
+    await this.#serial;
+  }
+
+  #begin(): Batch {
+    const buffer = this.#spare ?? new LineBuffer();
+    this.#spare = null;
+    const done = Promise.withResolvers<void>();
+    // A caller that does not wait for durability must not bring the process down.
+    done.promise.catch(ignore);
+    if (!this.#busy && !this.failed) this.#schedule();
+    return { buffer, done };
+  }
+
+  #schedule(): void {
+    this.#busy = true;
+    setImmediate(() => void this.exclusive(() => this.#commit()));
+  }
+
+  async #commit(): Promise<void> {
+    const batch = this.#filling;
+    this.#filling = null;
+    try {
+      if (!batch) return;
+      await this.#options.write(batch.buffer.bytes, batch.buffer.lines);
+      this.#written(batch.buffer);
+      batch.done.resolve();
+    } catch (error) {
+      this.#fail(batch as Batch, error);
+    } finally {
+      this.#busy = false;
+      if (this.#filling && !this.failed) this.#schedule();
+    }
+  }
+
+  #written(buffer: LineBuffer): void {
+    this.waitingBytes -= buffer.bytes.length;
+    buffer.clear();
+    if (buffer.capacity <= KEEP_BYTES) this.#spare ??= buffer;
+  }
+
+  #fail(batch: Batch, error: unknown): void {
+    const waiting = this.#filling ? [batch, this.#filling] : [batch];
+    this.#filling = null;
+    this.failed = true;
+    for (const { buffer, done } of waiting) {
+      if (this.#options.retain) this.#retained.push(buffer);
+      else this.waitingBytes -= buffer.bytes.length;
+      done.reject(error);
+    }
+    this.#options.onFailure(error);
+    this.#tryAgainLater();
+  }
+
+  #tryAgainLater(): void {
+    if (this.#stopped) return;
+    this.#retry = setTimeout(() => void this.exclusive(() => this.#recover()), this.#options.retryMs);
+    this.#retry.unref();
+  }
+
+  async #recover(): Promise<void> {
+    try {
+      await this.#options.recover();
+      while (this.#retained[0]) {
+        const buffer = this.#retained[0];
+        await this.#options.write(buffer.bytes, buffer.lines);
+        this.#retained.shift();
+        this.#written(buffer);
+      }
+    } catch {
+      this.#tryAgainLater();
+      return;
+    }
+    this.failed = false;
+    this.#options.onRecovered();
+  }
+}
+
+function ignore(): void {}

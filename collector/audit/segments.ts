@@ -1,0 +1,107 @@
+import { unlink } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "../kernel/clock.ts";
+import type { AppendFile, Disk } from "./disk.ts";
+import { syncDirectory } from "./disk.ts";
+import { segmentName } from "./layout.ts";
+import type { Segment } from "./scan.ts";
+
+export interface SegmentLogOptions {
+  readonly dir: string;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly segmentBytes: number;
+  readonly segmentMs: number;
+  /** What a scan found; never written to again. */
+  readonly segments: Segment[];
+  readonly nextSeq: number;
+}
+
+/**
+ * The segments of one spool. Writes, recovery and close are the group commit's to call, one at a time; a batch is never
+ * split over two segments. A segment is sealed when the next one was begun.
+ */
+export class SegmentLog {
+  readonly #options: SegmentLogOptions;
+  readonly #segments: Segment[];
+  #current: { segment: Segment; file: AppendFile } | null = null;
+  #nextSeq: number;
+
+  constructor(options: SegmentLogOptions) {
+    this.#options = options;
+    this.#segments = options.segments;
+    this.#nextSeq = options.nextSeq;
+  }
+
+  /** Oldest first; each one's `bytes` and `records` are durable. */
+  get segments(): readonly Segment[] {
+    return this.#segments;
+  }
+
+  get durableSeq(): number {
+    return this.#nextSeq - 1;
+  }
+
+  async write(bytes: Buffer, lines: number): Promise<void> {
+    const { segment, file } = await this.#writable();
+    await file.write(bytes);
+    await file.sync();
+    segment.bytes += bytes.length;
+    segment.records += lines;
+    this.#nextSeq += lines;
+  }
+
+  /** After a failed write: drops whatever part of it reached the file, on a handle opened anew. */
+  async recover(): Promise<void> {
+    if (!this.#current) return;
+    const { segment, file } = this.#current;
+    await file.close().catch(() => {});
+    const again = await this.#options.disk.openAppend(segment.path);
+    this.#current = { segment, file: again };
+    await again.truncate(segment.bytes);
+    await again.sync();
+  }
+
+  /** Deletes sealed segments that hold nothing behind `seq`. */
+  async removeThrough(seq: number): Promise<void> {
+    let removed = false;
+    for (let first = this.#segments[0]; first && first !== this.#current?.segment; first = this.#segments[0]) {
+      if (first.firstSeq + first.records - 1 > seq) break;
+      await unlink(first.path).catch(ignoreMissing);
+      this.#segments.shift();
+      removed = true;
+    }
+    if (removed) await syncDirectory(this.#options.dir);
+  }
+
+  /** True where `removeThrough(seq)` would delete something. */
+  hasRemovable(seq: number): boolean {
+    const first = this.#segments[0];
+    return first !== undefined && first !== this.#current?.segment && first.firstSeq + first.records - 1 <= seq;
+  }
+
+  async close(): Promise<void> {
+    const current = this.#current;
+    this.#current = null;
+    await current?.file.close();
+  }
+
+  async #writable(): Promise<{ segment: Segment; file: AppendFile }> {
+    const { segmentBytes, segmentMs, clock, disk, dir } = this.#options;
+    const current = this.#current;
+    const nowMs = clock.nowMs();
+    if (current && (current.segment.records === 0 || (current.segment.bytes < segmentBytes && nowMs - current.segment.openedMs < segmentMs))) {
+      return current;
+    }
+    const path = join(dir, segmentName(this.#nextSeq));
+    const file = await disk.openAppend(path);
+    await current?.file.close().catch(() => {});
+    const segment = { firstSeq: this.#nextSeq, path, bytes: 0, records: 0, openedMs: nowMs };
+    this.#segments.push(segment);
+    return (this.#current = { segment, file });
+  }
+}
+
+function ignoreMissing(error: unknown): void {
+  if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+}

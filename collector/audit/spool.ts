@@ -1,0 +1,234 @@
+import { mkdir } from "node:fs/promises";
+import type { Clock } from "../kernel/clock.ts";
+import { SignalboxError } from "../kernel/errors.ts";
+import { Lifecycle } from "../kernel/lifecycle.ts";
+import type { Logger } from "../kernel/log.ts";
+import type { DraftRecord } from "../record/call-record.ts";
+import type { AuditLog, Intent } from "./audit-log.ts";
+import { link, type ChainHead } from "./chain.ts";
+import { readCursor, type Cursor } from "./cursor.ts";
+import { createDelivery, type Delivery } from "./delivery.ts";
+import { nodeDisk, type Disk } from "./disk.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { clearIntents, IntentJournal, interruptedRecord, readIntents } from "./intents.ts";
+import { readOrMakeProducer } from "./layout.ts";
+import { lockDirectory } from "./lock.ts";
+import { scanSegments, type ScanResult } from "./scan.ts";
+import { SegmentLog } from "./segments.ts";
+
+export interface SpoolOptions {
+  /** Made when it is missing. One process at a time. */
+  readonly dir: string;
+  /** Starts the producer id of a new directory: `px` makes `px-7f3a9c21`. */
+  readonly producerPrefix: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Bytes that the collector has not acknowledged; beyond it appends are refused. */
+  readonly maxBytes: number;
+  readonly segmentBytes?: number;
+  readonly segmentMs?: number;
+  /** How long after a failed write the next one is tried. */
+  readonly retryMs?: number;
+  readonly disk?: Disk;
+}
+
+/** Counts since the spool was opened, but for `pendingBytes` and the sequence numbers. */
+export interface SpoolStats {
+  readonly appended: number;
+  readonly refused: number;
+  readonly diskFailures: number;
+  readonly interrupted: number;
+  readonly headSeq: number;
+  readonly durableSeq: number;
+  readonly ackedSeq: number;
+  readonly pendingBytes: number;
+}
+
+export interface Spool extends AuditLog {
+  readonly dir: string;
+  readonly stats: SpoolStats;
+  /** What the exporter works on; nobody else should. */
+  readonly delivery: Delivery;
+  /** Resolves when every append so far is durable or has failed. */
+  flush(): Promise<void>;
+}
+
+/**
+ * Calls in flight when the spool fills have been forwarded already, so their records still fit: `available` turns false
+ * this much before appends are refused.
+ */
+const reserveBytes = (maxBytes: number): number => Math.min(8 * 1024 * 1024, Math.floor(maxBytes / 8));
+
+/**
+ * Opens the spool of one worker: takes the lock, checks what an earlier process left, and records the calls that it was in
+ * the middle of as `interrupted`. Throws E_AUDIT_LOCKED, E_AUDIT_CORRUPT, or the disk's own error.
+ */
+export async function openSpool(options: SpoolOptions): Promise<Spool> {
+  const { dir, logger } = options;
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const release = await lockDirectory(dir);
+  try {
+    const producer = await readOrMakeProducer(dir, options.producerPrefix);
+    const cursor = await readCursor(dir);
+    const intents = await readIntents(dir);
+    const scan = await scanSegments(dir, producer, cursor.acked.seq, intents.size === 0 ? null : (json) => dropSettled(intents, json));
+    const head = continueFrom(producer, cursor, scan);
+    const spool = new FileSpool(options, producer, cursor, scan, head, release);
+    for (const draft of intents.values()) await spool.recordInterrupted(draft);
+    if (intents.size > 0) logger.warn({ producer, interrupted: intents.size }, "recorded calls that a crash cut off");
+    await clearIntents(dir);
+    return spool;
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+const SPAN_ID = /"spanId":"([0-9a-f]{16})"/;
+
+/** Every quote inside a JSON string is escaped, so this text occurs as a member's name and nowhere else. */
+function dropSettled(intents: Map<string, DraftRecord>, json: string): void {
+  const spanId = SPAN_ID.exec(json)?.[1];
+  if (spanId) intents.delete(spanId);
+}
+
+/** The chain goes on from the last record on disk, or from the last one delivered where that was deleted since. */
+function continueFrom(producer: string, { acked }: Cursor, { segments, head }: ScanResult): ChainHead {
+  const firstSeq = segments[0]?.firstSeq ?? acked.seq + 1;
+  const last = head ?? acked;
+  if (firstSeq > acked.seq + 1 || last.seq < acked.seq) {
+    const missing = last.seq < acked.seq ? last.seq + 1 : acked.seq + 1;
+    throw new SignalboxError("E_AUDIT_CORRUPT", `the spool is damaged: record ${producer}-${missing} is missing`, {
+      remedy: "restore its segment, or move the spool directory aside to start a new chain",
+    });
+  }
+  return last;
+}
+
+class FileSpool implements Spool {
+  readonly dir: string;
+  readonly producer: string;
+  readonly delivery: Delivery;
+  readonly #options: SpoolOptions;
+  readonly #segments: SegmentLog;
+  readonly #commit: GroupCommit;
+  readonly #intents: IntentJournal;
+  readonly #lifecycle = new Lifecycle();
+  readonly #counts = { appended: 0, refused: 0, diskFailures: 0, interrupted: 0 };
+  readonly #durableListeners = new Set<() => void>();
+  #head: ChainHead;
+  #pendingBytes: number;
+  #stopping = false;
+
+  constructor(options: SpoolOptions, producer: string, cursor: Cursor, scan: ScanResult, head: ChainHead, release: () => Promise<void>) {
+    const { dir, clock, disk = nodeDisk, segmentBytes = 64 * 1024 * 1024, segmentMs = 10_000, retryMs = 1000 } = options;
+    this.#options = options;
+    this.dir = dir;
+    this.producer = producer;
+    this.#head = head;
+    this.#pendingBytes = scan.pendingBytes;
+    this.#segments = new SegmentLog({ dir, disk, clock, segmentBytes, segmentMs, segments: scan.segments, nextSeq: head.seq + 1 });
+    const onFailure = (error: unknown): void => this.#diskFailed(error);
+    const onRecovered = (): void => options.logger.info({ producer }, "the audit spool can be written to again");
+    this.#commit = new GroupCommit({
+      write: async (bytes, lines) => {
+        await this.#segments.write(bytes, lines);
+        for (const listener of this.#durableListeners) listener();
+      },
+      recover: () => this.#segments.recover(),
+      retain: true,
+      retryMs,
+      onFailure,
+      onRecovered,
+    });
+    this.#intents = new IntentJournal({ dir, disk, retryMs, durableSeq: () => this.#segments.durableSeq, onFailure, onRecovered });
+    this.delivery = createDelivery({
+      dir,
+      producer,
+      cursor,
+      segments: this.#segments,
+      beforeDelete: () => this.#intents.compact(),
+      onAcknowledged: (bytes) => void (this.#pendingBytes -= bytes),
+      onDurable: (listener) => {
+        this.#durableListeners.add(listener);
+        return () => void this.#durableListeners.delete(listener);
+      },
+    });
+    this.#lifecycle.add("lock", release);
+    this.#lifecycle.add("segments", () => this.#segments.close());
+    this.#lifecycle.add("reader", () => this.delivery.close());
+    this.#lifecycle.add("intents", () => this.#intents.stop());
+    this.#lifecycle.add("commits", () => this.#commit.stop());
+  }
+
+  get available(): boolean {
+    const { maxBytes } = this.#options;
+    return this.#writable && this.#intents.available && this.#pendingBytes < maxBytes - reserveBytes(maxBytes);
+  }
+
+  get #writable(): boolean {
+    return !this.#stopping && !this.#commit.failed && this.#pendingBytes < this.#options.maxBytes;
+  }
+
+  get stats(): SpoolStats {
+    return {
+      ...this.#counts,
+      headSeq: this.#head.seq,
+      durableSeq: this.#segments.durableSeq,
+      ackedSeq: this.delivery.cursor.acked.seq,
+      pendingBytes: this.#pendingBytes,
+    };
+  }
+
+  append(draft: DraftRecord): { seq: number; durable: Promise<void> } {
+    if (!this.#writable) throw this.#unavailable();
+    const { head, json } = link(this.producer, this.#head, draft);
+    const { bytes, durable } = this.#commit.append(json);
+    this.#head = head;
+    this.#pendingBytes += bytes;
+    this.#counts.appended++;
+    this.#intents.recorded(draft.spanId, head.seq);
+    return { seq: head.seq, durable };
+  }
+
+  async intend(draft: DraftRecord): Promise<Intent> {
+    if (!this.available) throw this.#unavailable();
+    return this.#intents.write(draft);
+  }
+
+  /** For opening only: a full spool takes these all the same, because dropping one would hide a call. */
+  async recordInterrupted(draft: DraftRecord): Promise<void> {
+    const { head, json } = link(this.producer, this.#head, interruptedRecord(draft));
+    const { bytes, durable } = this.#commit.append(json);
+    this.#head = head;
+    this.#pendingBytes += bytes;
+    this.#counts.interrupted++;
+    await durable;
+  }
+
+  flush(): Promise<void> {
+    return this.#commit.flush();
+  }
+
+  stop(): Promise<void> {
+    this.#stopping = true;
+    return this.#lifecycle.stop();
+  }
+
+  #diskFailed(error: unknown): void {
+    this.#counts.diskFailures++;
+    this.#options.logger.error({ err: error, producer: this.producer }, "the audit spool cannot be written to; calls are refused until it can");
+  }
+
+  #unavailable(): SignalboxError {
+    this.#counts.refused++;
+    const why = this.#stopping
+      ? "the spool is closed"
+      : this.#commit.failed || !this.#intents.available
+        ? "its disk has failed"
+        : `it holds ${this.#pendingBytes} bytes that the collector has not acknowledged`;
+    return new SignalboxError("E_AUDIT_UNAVAILABLE", `the audit spool takes no record: ${why}`, {
+      remedy: "check that the collector can be reached and that the disk has room",
+    });
+  }
+}

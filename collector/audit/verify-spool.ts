@@ -1,0 +1,45 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { recordHash } from "../record/canonical.ts";
+import { breakBetween, type ChainHead } from "./chain.ts";
+import { REJECTED_FILE } from "./layout.ts";
+import type { SpoolReader } from "./reader.ts";
+import type { Findings } from "./verify-report.ts";
+
+/** Checks every line of a spool: its checksum, its place in the sequence, its hash and the link to the record before. */
+export async function verifySpool(spool: SpoolReader, findings: Findings): Promise<void> {
+  const { producer } = spool;
+  findings.producers.add(producer);
+  const cursor = await spool.cursor();
+  let head: ChainHead | null = null;
+  let seq = 0;
+  for await (const line of spool.lines()) {
+    findings.spoolRecords++;
+    // Segments that were delivered meanwhile vanish under the reader; those records are for the store's checks.
+    const skipped = head !== null && line.seq !== seq + 1 && (await spool.cursor()).acked.seq >= line.seq - 1;
+    if (skipped) head = null;
+    seq = line.seq;
+    if (!line.record) {
+      findings.fail("spool", producer, line.seq, `${line.problem} (${line.path})`);
+      head = null;
+      continue;
+    }
+    const { record } = line;
+    head ??= { seq: line.seq - 1, hash: line.seq - 1 === cursor.acked.seq ? cursor.acked.hash : record.prevHash };
+    const broken = record.producer === producer ? breakBetween(head, record, recordHash(record)) : `it names producer ${record.producer}`;
+    if (broken) findings.fail("spool", producer, line.seq, broken);
+    if (record.seq === cursor.acked.seq && record.hash !== cursor.acked.hash) {
+      findings.fail("spool", producer, line.seq, `was acknowledged with hash ${cursor.acked.hash}, has ${record.hash}`);
+    }
+    head = { seq: line.seq, hash: record.hash };
+  }
+  const refused = (await rejectedSeqs(spool.dir)).size;
+  if (refused > 0) findings.note(`${producer}: the collector refused ${refused} records; they are in ${REJECTED_FILE} and not in the store`);
+}
+
+/** Sequence numbers that the collector refused, which are therefore not in the store. */
+export async function rejectedSeqs(dir: string): Promise<Set<number>> {
+  const text = await readFile(join(dir, REJECTED_FILE), "utf8").catch(() => "");
+  const lines = text.split("\n").filter((line) => line !== "");
+  return new Set(lines.map((line) => (JSON.parse(line) as { record: { seq: number } }).record.seq));
+}

@@ -1,0 +1,62 @@
+/**
+ * Attribute keys, one constant each. The first group is OpenTelemetry's conventions for MCP (status: development, so the
+ * strings are kept here and not taken from a package); the second is ours, under one prefix.
+ */
+export const MCP_METHOD_NAME = "mcp.method.name";
+export const MCP_PROTOCOL_VERSION = "mcp.protocol.version";
+export const MCP_RESOURCE_URI = "mcp.resource.uri";
+export const MCP_SESSION_ID = "mcp.session.id";
+export const GEN_AI_OPERATION_NAME = "gen_ai.operation.name";
+export const GEN_AI_PROMPT_NAME = "gen_ai.prompt.name";
+export const GEN_AI_TOOL_NAME = "gen_ai.tool.name";
+export const JSONRPC_REQUEST_ID = "jsonrpc.request.id";
+export const RPC_RESPONSE_STATUS_CODE = "rpc.response.status_code";
+export const ERROR_TYPE = "error.type";
+export const CLIENT_ADDRESS = "client.address";
+export const NETWORK_TRANSPORT = "network.transport";
+export const SERVER_ADDRESS = "server.address";
+export const SERVER_PORT = "server.port";
+
+export const SB_AGENT = "signalbox.agent";
+export const SB_APPROVAL_ID = "signalbox.approval.id";
+export const SB_ARGUMENTS = "signalbox.arguments";
+export const SB_AUDIT_HASH = "signalbox.audit.hash";
+export const SB_AUDIT_PREV_HASH = "signalbox.audit.prev_hash";
+export const SB_AUDIT_PRODUCER = "signalbox.audit.producer";
+export const SB_AUDIT_SEQ = "signalbox.audit.seq";
+export const SB_CLIENT_NAME = "signalbox.client.name";
+export const SB_CLIENT_VERSION = "signalbox.client.version";
+export const SB_CREDENTIAL_ID = "signalbox.credential.id";
+export const SB_DECISION = "signalbox.decision";
+export const SB_DECISION_BASIS = "signalbox.decision.basis";
+export const SB_DECISION_MODE = "signalbox.decision.mode";
+export const SB_DECISION_POLICIES = "signalbox.decision.policies";
+export const SB_DECISION_REASON = "signalbox.decision.reason";
+export const SB_DECISION_VERSION = "signalbox.decision.version";
+export const SB_DECISION_WOULD_BE = "signalbox.decision.would_be";
+export const SB_DELEGATION = "signalbox.delegation";
+export const SB_EXCEPTION_ID = "signalbox.exception.id";
+export const SB_HANDLING = "signalbox.handling";
+export const SB_HANDLING_FINDINGS = "signalbox.handling.findings";
+export const SB_HTTP_STATUS = "signalbox.http.status";
+export const SB_OUTCOME = "signalbox.outcome";
+export const SB_PRINCIPAL = "signalbox.principal";
+export const SB_REQUEST_BYTES = "signalbox.request.bytes";
+export const SB_RESULT_BYTES = "signalbox.result.bytes";
+export const SB_RESULT_DIGEST = "signalbox.result.digest";
+export const SB_SERVER = "signalbox.server";
+export const SB_SERVER_DATA_DOMAINS = "signalbox.server.data_domains";
+export const SB_SERVER_ENVIRONMENT = "signalbox.server.environment";
+export const SB_SERVER_OWNER = "signalbox.server.owner";
+export const SB_SERVER_REVISION = "signalbox.server.registry_revision";
+export const SB_SERVER_RISK_TIER = "signalbox.server.risk_tier";
+export const SB_SERVER_VERSION = "signalbox.server.version";
+export const SB_TASK_CLASS = "signalbox.task.class";
+export const SB_TASK_ID = "signalbox.task.id";
+export const SB_TIME_ANSWERED = "signalbox.time.answered_us";
+export const SB_TIME_DECIDED = "signalbox.time.decided_us";
+export const SB_TIME_FORWARDED = "signalbox.time.forwarded_us";
+export const SB_TIME_PROXY = "signalbox.time.proxy_us";
+export const SB_TOOL_EFFECT = "signalbox.tool.effect";
+export const SB_TOOL_TRUSTED = "signalbox.tool.trusted";
+export const SB_UPSTREAM_STATUS = "signalbox.upstream.status";

@@ -1,0 +1,137 @@
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { storeConfigSchema, collectorConfigSchema } from "../../collector/config.ts";
+import type { CommandContext, RegisterCommands } from "../../collector/kernel/command.ts";
+import type { ConfigSource } from "../../collector/kernel/config.ts";
+import { SignalboxError } from "../../collector/kernel/errors.ts";
+import { acquireLock } from "../../collector/kernel/lock.ts";
+import { superviseRole, type Role, type RoleEvent, type RoleSpec } from "../../collector/kernel/supervise.ts";
+import { proxyConfigSchema, type ProxyConfig } from "../config.ts";
+import type { ControlPlane } from "../control-plane.ts";
+import { controlFiles } from "../control-files.ts";
+import { readClientFiles, writeClientFiles } from "../identity/client-files.ts";
+import { loadControlPlane } from "../load-control-plane.ts";
+import { ensureSampleKeys } from "../sample/sample.ts";
+import { welcome } from "./welcome.ts";
+
+/** Each role may take this long to stop before it is killed; the proxy, whose calls are in flight, goes first. */
+const STOP_TIMEOUT_MS = { proxy: 3000, backend: 1500, collector: 1000, store: 1500 } as const;
+
+export const registerUp: RegisterCommands = (program, context) => {
+  program
+    .command("up")
+    .description("run the whole of Signalbox on this machine: store, collector, proxy and backend, each supervised")
+    .addHelpText("after", "\nExample:\n  signalbox up\n  SIGNALBOX_PROXY_PORT=9070 SIGNALBOX_DATA_DIR=/var/lib/signalbox signalbox up\n")
+    .action(() => up(context));
+};
+
+async function up(context: CommandContext): Promise<void> {
+  const config = context.config();
+  const proxy = config.section("proxy", proxyConfigSchema);
+  const release = acquireLock(join(config.dataDir, "up.lock"), `the data directory ${config.dataDir}`);
+  const roles: Role[] = [];
+  try {
+    await refuseTakenPorts(config);
+    const plane = prepare(config, proxy);
+    context.print("signalbox: starting store, collector, backend and proxy ...");
+    const stopped = context.untilStopped();
+    const failed = startAll(roles, config, context);
+    const outcome = await Promise.race([failed, stopped.then(() => "stopped" as const)]);
+    if (outcome !== "stopped") {
+      const urls = {
+        consoleUrl: String(outcome.backend.url ?? ""),
+        storeUrl: config.section("store", storeConfigSchema).url,
+        collectorUrl: config.section("collector", collectorConfigSchema).url,
+      };
+      context.print(welcome({ config, proxy, plane, clients: readClientFiles(config.dataDir), ...urls }));
+      context.ready({ proxyUrl: `http://${proxy.host}:${proxy.port}`, ...urls });
+      await stopped;
+    }
+    context.print("signalbox: stopping ...");
+  } finally {
+    await stopAll(roles);
+    release();
+  }
+}
+
+/** Checks the control plane's files before anything runs; a first start on the sample makes its agents their keys. */
+function prepare(config: ConfigSource, proxy: ProxyConfig): ControlPlane {
+  const files = controlFiles(config, proxy);
+  if (!files.sample) return loadControlPlane(files);
+  const { created } = ensureSampleKeys(config.dataDir);
+  const plane = loadControlPlane(files);
+  const baseUrl = proxy.publicUrl ?? `http://${proxy.host}:${proxy.port}`;
+  writeClientFiles(config.dataDir, baseUrl, [...plane.registry.servers.keys()], created);
+  return plane;
+}
+
+/** Store first, because the rest waits for it; the proxy last, because from then on calls are accepted. */
+async function startAll(
+  roles: Role[],
+  config: ConfigSource,
+  context: CommandContext,
+): Promise<{ backend: Readonly<Record<string, unknown>> }> {
+  const start = (spec: RoleSpec): Promise<Readonly<Record<string, unknown>>> => {
+    const role = superviseRole(spec, {
+      entry: process.argv[1] ?? "",
+      cwd: process.cwd(),
+      env: context.env,
+      logDir: logDir(config),
+      stopTimeoutMs: STOP_TIMEOUT_MS[spec.name as keyof typeof STOP_TIMEOUT_MS],
+      onEvent: (event) => report(event, context),
+    });
+    roles.push(role);
+    return role.ready.catch((error: unknown) => {
+      throw new SignalboxError("E_ROLE", `${spec.name} did not start: ${error instanceof Error ? error.message : String(error)}`, {
+        remedy: `its log: ${join(logDir(config), `${spec.name}.log`)}`,
+      });
+    });
+  };
+  const threads = { UV_THREADPOOL_SIZE: "32" };
+  const external = config.section("store", storeConfigSchema).external;
+  if (!external) await start({ name: "store", args: ["store"], env: threads });
+  await start({ name: "collector", args: ["collector"] });
+  const [backend] = await Promise.all([start({ name: "backend", args: ["backend"] }), start({ name: "proxy", args: ["proxy"] })]);
+  return { backend };
+}
+
+async function stopAll(roles: readonly Role[]): Promise<void> {
+  const named = (name: string): Promise<void> | undefined => roles.find((r) => r.name === name)?.stop();
+  await Promise.all([named("proxy"), named("backend")]);
+  await named("collector");
+  await named("store");
+}
+
+function report(event: RoleEvent, context: CommandContext): void {
+  if (event.kind === "exited") context.print(`signalbox: ${event.role} stopped unexpectedly (${event.detail})`);
+  if (event.kind === "restarting") context.print(`signalbox: ${event.role} starts again ${event.detail}`);
+}
+
+const logDir = (config: ConfigSource): string => join(config.dataDir, "logs");
+
+/** Says which port is taken before anything has started, rather than after half of the stack is up. */
+async function refuseTakenPorts(config: ConfigSource): Promise<void> {
+  const store = config.section("store", storeConfigSchema);
+  const collector = config.section("collector", collectorConfigSchema);
+  const proxy = config.section("proxy", proxyConfigSchema);
+  const wanted = [
+    ...(store.external ? [] : [["store", store.host, store.port] as const]),
+    ["collector", collector.host, collector.port] as const,
+    ["proxy", proxy.host, proxy.port] as const,
+  ];
+  for (const [section, host, port] of wanted) {
+    if (!(await isFree(host, port))) {
+      throw new SignalboxError("E_PORT", `port ${port} on ${host}, which the ${section} needs, is taken`, {
+        remedy: `stop what listens there, or choose another port: SIGNALBOX_${section.toUpperCase()}_PORT, or ${section}.port in signalbox.yaml`,
+      });
+    }
+  }
+}
+
+function isFree(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", (error: NodeJS.ErrnoException) => (error.code === "EADDRINUSE" ? resolve(false) : reject(error)));
+    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,29 @@
+import { z } from "zod";
+
+/** Paths are relative to `signalbox.yaml`. Without a `registry` the sample configuration inside the package is used. */
+export const proxyConfigSchema = z.strictObject({
+  host: z.string().default("127.0.0.1"),
+  port: z.int().min(0).max(65535).default(7070),
+  /** The URL that agents reach the proxy under, where it is not http://host:port. */
+  publicUrl: z.url().optional(),
+  /** 0: one per core. */
+  workers: z.int().min(0).max(256).default(0),
+  registry: z.string().optional(),
+  policies: z.string().optional(),
+  keys: z.string().optional(),
+  environment: z.string().default("development"),
+  defaultTaskClass: z.string().default("unassigned"),
+  /** The agent that callers without a credential are taken for. Absent, they are refused. */
+  anonymousAgent: z.string().optional(),
+  maxBodyBytes: z.int().positive().default(4 * 1024 * 1024),
+  maxResultBytes: z.int().positive().default(32 * 1024 * 1024),
+  /** Requests that one worker holds at once; the next one gets 503 with Retry-After. */
+  maxInFlight: z.int().positive().default(2048),
+  /** Host headers besides loopback names that are accepted, and Origins besides loopback ones. */
+  allowedHosts: z.array(z.string()).default([]),
+  allowedOrigins: z.array(z.string()).default([]),
+  /** Bytes of unacknowledged records that a worker keeps; beyond it calls are refused (`audit_unavailable`). */
+  spoolMaxBytes: z.int().positive().default(2 * 1024 * 1024 * 1024),
+});
+
+export type ProxyConfig = z.infer<typeof proxyConfigSchema>;

@@ -1,0 +1,29 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { SignalboxError } from "../collector/kernel/errors.ts";
+
+const KEY_BYTES = 32;
+
+/** Where the proxy keeps what is its own. */
+export const stdioSocketPath = (dataDir: string): string => join(dataDir, "stdio.sock");
+export const workerSpoolDir = (dataDir: string, slot: number): string => join(dataDir, "spool", `worker-${slot}`);
+const digestKeyPath = (dataDir: string): string => join(dataDir, "digest.key");
+
+/** Makes the installation's key on its first start. Losing it makes old digests incomparable with new ones, no more. */
+export function ensureDigestKey(dataDir: string): void {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  try {
+    writeFileSync(digestKeyPath(dataDir), randomBytes(KEY_BYTES), { mode: 0o600, flag: "wx" });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+}
+
+export function readDigestKey(dataDir: string): Buffer {
+  const key = readFileSync(digestKeyPath(dataDir));
+  if (key.length === KEY_BYTES) return key;
+  throw new SignalboxError("E_DIGEST_KEY", `${digestKeyPath(dataDir)} does not hold ${KEY_BYTES} bytes`, {
+    remedy: "restore it, or remove it to have a new one made",
+  });
+}

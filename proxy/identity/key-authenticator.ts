@@ -1,0 +1,82 @@
+import { timingSafeEqual } from "node:crypto";
+import { shortDigest } from "../registry/digest.ts";
+import { hashKey, hashPrefix, keyId, maxCredentialLength } from "./api-key.ts";
+import type { Authentication, Authenticator, Identity } from "./identity.ts";
+import type { KeyEntry } from "./keys-file.ts";
+
+export interface AuthenticatorOptions {
+  /** For keys that say nothing of it. */
+  defaultTaskClass: string;
+  /** The agent that calls without any credential are taken for. Without it they are refused. */
+  anonymousAgent?: string | undefined;
+}
+
+interface KnownKey {
+  readonly hash: Buffer;
+  readonly revoked: boolean;
+  readonly expiresAtMs: number;
+  readonly accepted: Authentication;
+}
+
+const missing: Authentication = Object.freeze({ ok: false, why: "missing" });
+const unknown: Authentication = Object.freeze({ ok: false, why: "unknown" });
+const expired: Authentication = Object.freeze({ ok: false, why: "expired" });
+const revoked: Authentication = Object.freeze({ ok: false, why: "revoked" });
+
+/**
+ * Identities by key. The answer for each known key is made once and found by the SHA-256 of what was sent, which makes
+ * this its own cache: bounded by the number of keys, never filled by strangers, and every check of expiry stays live.
+ * A cache in front of it would need the same hash to be asked.
+ */
+export function createKeyAuthenticator(keys: readonly KeyEntry[], options: AuthenticatorOptions): Authenticator {
+  const known = new Map(keys.map((entry) => [entry.hash.slice(hashPrefix.length), toKnownKey(entry, options)]));
+  const anonymous = options.anonymousAgent === undefined ? missing : accept(anonymousIdentity(options.anonymousAgent, options));
+
+  return Object.freeze({
+    version: shortDigest({ keys, options }),
+    authenticate(authorization: string | undefined, apiKey: string | undefined, nowMs: number): Authentication {
+      if (!authorization && !apiKey) return anonymous;
+      const credential = authorization ? bearer(authorization) : apiKey;
+      if (!credential || !keyId(credential)) return unknown;
+      const hash = hashKey(credential);
+      const found = known.get(hash);
+      // The look-up compares hashes, whose first digits a caller cannot choose, so its time tells nothing of a key. This
+      // keeps it so should the index ever come to be by a prefix.
+      if (!found || !timingSafeEqual(found.hash, Buffer.from(hash))) return unknown;
+      if (found.revoked) return revoked;
+      if (nowMs >= found.expiresAtMs) return expired;
+      return found.accepted;
+    },
+  });
+}
+
+function toKnownKey(entry: KeyEntry, options: AuthenticatorOptions): KnownKey {
+  return {
+    hash: Buffer.from(entry.hash.slice(hashPrefix.length)),
+    revoked: entry.revoked,
+    expiresAtMs: entry.expiresAt === undefined ? Infinity : Date.parse(entry.expiresAt),
+    accepted: accept({
+      agent: entry.agent,
+      principal: entry.principal,
+      delegation: [],
+      credentialId: entry.id,
+      taskId: "",
+      taskClass: entry.taskClass ?? options.defaultTaskClass,
+      ...(entry.servers ? { servers: entry.servers } : {}),
+    }),
+  };
+}
+
+function anonymousIdentity(agent: string, options: AuthenticatorOptions): Identity {
+  return { agent, principal: agent, delegation: [], credentialId: "", taskId: "", taskClass: options.defaultTaskClass };
+}
+
+function accept(identity: Identity): Authentication {
+  return Object.freeze({ ok: true, identity: Object.freeze(identity) });
+}
+
+/** The token of a Bearer header; the scheme's name is not case-sensitive (RFC 9110, 11.1). */
+function bearer(header: string): string | undefined {
+  if (header.length > maxCredentialLength + 16) return undefined;
+  return /^bearer +(\S+)$/i.exec(header)?.[1];
+}

@@ -1,0 +1,99 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { isSeq, parseDocument } from "yaml";
+import { z } from "zod";
+import { FileError, SignalboxError, type FileProblem } from "../../collector/kernel/errors.ts";
+import { readYamlFile, refuse, validate } from "../registry/yaml-file.ts";
+import { generateKey } from "./api-key.ts";
+
+const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._@:/-]{0,127}$/, "letters, digits and . _ @ : / -, at most 128");
+
+export const keyEntrySchema = z.strictObject({
+  id: z.string().regex(/^[a-z0-9]{4,32}$/, "the part of the key between sbx_ and the next underscore"),
+  agent: name,
+  principal: name,
+  hash: z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits; the key itself must not stand here"),
+  taskClass: name.optional(),
+  /** The servers that the key may be used for; absent means any that policy allows. */
+  servers: z.array(z.string().min(1)).min(1).optional(),
+  createdAt: z.iso.datetime({ offset: true }),
+  expiresAt: z.iso.datetime({ offset: true }).optional(),
+  revoked: z.boolean().default(false),
+});
+
+export const keysFileSchema = z.strictObject({ keys: z.array(keyEntrySchema).default([]) });
+
+export type KeyEntry = Readonly<z.infer<typeof keyEntrySchema>>;
+
+/** Reads the keys. Throws one FileError that names every fault. An agent may have several keys, so that one can be
+ * replaced without an interruption; an id or a hash stands once. */
+export function loadKeys(file: string): readonly KeyEntry[] {
+  const problems: FileProblem[] = [];
+  if (!existsSync(file)) {
+    const remedy = "make one with `signalbox keys create --agent <name>`";
+    throw new FileError([{ file, line: 1, column: 1, message: "there is no keys file", remedy }]);
+  }
+  const yaml = readYamlFile(file, problems);
+  const parsed = yaml && validate(yaml, keysFileSchema, problems);
+  const seen = new Set<string>();
+  for (const [i, entry] of parsed?.keys.entries() ?? []) {
+    for (const field of ["id", "hash"] as const) {
+      const twice = seen.has(entry[field]);
+      seen.add(entry[field]);
+      if (twice) problems.push(yaml!.at(["keys", i, field], `this ${field} stands in the file already`, "remove one of the two"));
+    }
+  }
+  refuse(problems);
+  return parsed!.keys;
+}
+
+/** For where callers without a key are welcome, and nobody need have one. */
+export function loadKeysIfPresent(file: string): readonly KeyEntry[] {
+  return existsSync(file) ? loadKeys(file) : [];
+}
+
+/** Makes a key that nobody has seen yet. The key is in the answer and nowhere else. Throws E_KEY for a name that cannot be. */
+export function createKey(options: NewKeyOptions): { key: string; entry: KeyEntry } {
+  const { key, id, hash } = generateKey();
+  const { agent, principal, taskClass, ttlDays, nowMs } = options;
+  const expiresAt = ttlDays === undefined ? undefined : new Date(nowMs + ttlDays * 86_400_000).toISOString();
+  const parsed = keyEntrySchema.safeParse({ id, agent, principal, hash, taskClass, createdAt: new Date(nowMs).toISOString(), expiresAt });
+  if (!parsed.success) {
+    const [fault] = parsed.error.issues;
+    throw new SignalboxError("E_KEY", `no key was made: ${fault!.path.join(".")} is not valid`, { remedy: fault!.message });
+  }
+  return { key, entry: parsed.data };
+}
+
+export interface NewKeyOptions {
+  agent: string;
+  principal: string;
+  taskClass?: string | undefined;
+  ttlDays?: number | undefined;
+  nowMs: number;
+}
+
+/**
+ * Adds an entry and keeps what people wrote around it. The file is replaced whole, so that a reader never sees half of it,
+ * and only its owner may read it.
+ */
+export function appendKey(file: string, entry: KeyEntry): void {
+  if (existsSync(file)) loadKeys(file);
+  const doc = parseDocument(existsSync(file) ? readFileSync(file, "utf8") : heading);
+  const written = Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined && value !== false));
+  const keys = doc.get("keys");
+  if (isSeq(keys)) {
+    keys.flow = false;
+    keys.add(doc.createNode(written));
+  } else doc.set("keys", doc.createNode([written]));
+
+  mkdirSync(dirname(file), { recursive: true });
+  const draft = `${file}.${process.pid}.new`;
+  writeFileSync(draft, doc.toString(), { mode: 0o600 });
+  chmodSync(draft, 0o600);
+  renameSync(draft, file);
+}
+
+const heading = `# API keys of agents, as SHA-256 of each key. Revoke one with \`revoked: true\`.
+keys: []
+`;

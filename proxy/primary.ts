@@ -1,0 +1,134 @@
+import { fork, type ChildProcess } from "node:child_process";
+import cluster from "node:cluster";
+import { createServer } from "node:net";
+import { availableParallelism } from "node:os";
+import type { CommandContext } from "../collector/kernel/command.ts";
+import { storeConfigSchema } from "../collector/config.ts";
+import { SignalboxError, formatProblem } from "../collector/kernel/errors.ts";
+import { Lifecycle } from "../collector/kernel/lifecycle.ts";
+import { createStoreClient } from "../collector/store/client.ts";
+import { proxyConfigSchema, type ProxyConfig } from "./config.ts";
+import { controlFiles } from "./control-files.ts";
+import { ensureDigestKey } from "./data-files.ts";
+import { loadControlPlane } from "./load-control-plane.ts";
+import { loadPolicies } from "./policy/load-policies.ts";
+import { createPublisher, type Publisher } from "./registry/publish.ts";
+import { keepRunning, type Kept } from "./supervision.ts";
+import { watchControlPlane } from "./watch-control-plane.ts";
+
+/** What the command line lays over the configuration. */
+export type ProxyOverrides = Partial<Pick<ProxyConfig, "host" | "port" | "workers">>;
+
+const STOP_MS = 5000;
+/** Nearly all that a call allocates is garbage when it is answered: with room for more calls less of it is copied about. */
+const YOUNG_GENERATION = "--max-semi-space-size=64";
+
+/**
+ * The proxy's first process: it checks what the workers will be given, starts them and the host of the stdio servers,
+ * starts again what ends, and keeps the store informed. No call passes through it.
+ */
+export async function runPrimary(context: CommandContext, overrides: ProxyOverrides): Promise<void> {
+  const source = context.config();
+  const config = { ...source.section("proxy", proxyConfigSchema), ...overrides };
+  const logger = context.logger("proxy");
+  const files = controlFiles(source, config);
+  const plane = loadControlPlane(files);
+  ensureDigestKey(source.dataDir);
+  await refuseTakenPort(config);
+
+  const stopped = context.untilStopped();
+  const lifecycle = new Lifecycle();
+  try {
+    const env = childEnvironment(source.file, source.dataDir, overrides);
+    const entry = process.argv[1] ?? "";
+    const stdio = keepRunning({ name: "stdio host", stopMs: STOP_MS, logger, start: () => startStdioHost(entry, { ...context.env, ...env }) });
+    lifecycle.add("stdio host", () => stdio.stop());
+    await started(stdio);
+
+    cluster.setupPrimary({ exec: entry, args: ["proxy", "--role", "worker"], execArgv: [...process.execArgv, YOUNG_GENERATION] });
+    const count = config.workers > 0 ? config.workers : availableParallelism();
+    const workers = Array.from({ length: count }, (_, slot) =>
+      keepRunning({ name: `worker ${slot}`, stopMs: STOP_MS, logger, start: () => cluster.fork({ ...env, SIGNALBOX_SLOT: String(slot) }).process }),
+    );
+    lifecycle.add("workers", () => Promise.all(workers.map((worker) => worker.stop())).then(() => undefined));
+    const [first] = await Promise.all(workers.map(started));
+
+    const publisher = publish(context);
+    lifecycle.add("publisher", () => publisher.stop());
+    publisher.registry(plane.registry);
+    publisher.policies(policyText(files.policyDir, source.dataDir));
+    const watching = watchControlPlane(files, {
+      current: plane,
+      onChange(next, changed) {
+        logger.info({ changed, revision: next.registry.revision, policies: next.policies.version }, "changed files are in force");
+        if (changed === "registry") publisher.registry(next.registry);
+        if (changed === "policies") publisher.policies(policyText(files.policyDir, source.dataDir));
+      },
+      onRefused: (part, problems) => logger.error({ part, problems: problems.map(formatProblem) }, "changed files are not valid; what was in force stays so"),
+    });
+    lifecycle.add("control plane", () => watching.stop());
+
+    const port = Number(first?.port ?? config.port);
+    context.print(`signalbox: proxy on http://${config.host}:${port}/mcp/{server}, ${count} ${count === 1 ? "worker" : "workers"}`);
+    context.ready({ url: `http://${config.host}:${port}`, port, workers: count });
+    await stopped;
+  } finally {
+    await lifecycle.stop();
+  }
+}
+
+async function started(kept: Kept): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return await kept.ready;
+  } catch (error) {
+    throw new SignalboxError("E_PROXY_START", error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+/** In a process group of its own: Ctrl-C then reaches it through us, after the workers have ended their calls. */
+function startStdioHost(entry: string, env: Readonly<Record<string, string | undefined>>): ChildProcess {
+  return fork(entry, ["proxy", "--role", "stdio-host"], { env: env as NodeJS.ProcessEnv, detached: true });
+}
+
+/** Children read the same configuration as this process, wherever it came from. */
+function childEnvironment(file: string | null, dataDir: string, overrides: ProxyOverrides): Record<string, string> {
+  const env: Record<string, string> = { SIGNALBOX_DATA_DIR: dataDir };
+  if (file !== null) env.SIGNALBOX_CONFIG = file;
+  for (const [name, value] of Object.entries(overrides)) env[`SIGNALBOX_PROXY_${name.toUpperCase()}`] = String(value);
+  return env;
+}
+
+function publish(context: CommandContext): Publisher {
+  const { url, username, password, database } = context.config().section("store", storeConfigSchema);
+  const store = createStoreClient({ url, username, password, database, caller: "proxy/publish" });
+  const publisher = createPublisher({ store, clock: context.clock, logger: context.logger("proxy") });
+  return {
+    ...publisher,
+    stop: async () => {
+      await publisher.stop();
+      await store.close();
+    },
+  };
+}
+
+/** Read anew, so that version and text are certain to belong together. */
+function policyText(directory: string, dataDir: string): { version: string; rules: string } {
+  const { set, rules } = loadPolicies(directory, { dataDir });
+  return { version: set.version, rules: JSON.stringify(rules.map((rule) => rule.compiled.rule)) };
+}
+
+async function refuseTakenPort({ host, port }: ProxyConfig): Promise<void> {
+  if (port === 0) return;
+  await new Promise<void>((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", (error: NodeJS.ErrnoException) => {
+      const why = error.code === "EADDRINUSE" ? "is taken" : `cannot be listened on (${error.code ?? error.message})`;
+      reject(
+        new SignalboxError("E_PORT", `port ${port} on ${host} ${why}`, {
+          remedy: "choose another with --port, SIGNALBOX_PROXY_PORT or proxy.port in signalbox.yaml",
+        }),
+      );
+    });
+    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve()));
+  });
+}

@@ -1,0 +1,139 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AuditLog, Intent } from "../../collector/audit/audit-log.ts";
+import type { Clock } from "../../collector/kernel/clock.ts";
+import type { Logger } from "../../collector/kernel/log.ts";
+import type { ProxyConfig } from "../config.ts";
+import type { ControlPlane } from "../control-plane.ts";
+import type { HostCheck } from "../transport/host-check.ts";
+import type { Upstreams } from "../upstream/upstreams.ts";
+import type { Call, Ending } from "./call.ts";
+import type { Digester } from "./digest.ts";
+import type { Ruling } from "./judge.ts";
+import type { ActiveExchanges } from "./active.ts";
+import { refusalBody, refusals, rulingAnswer, type Refusal } from "./refusal.ts";
+import type { SessionBinding } from "./session-binding.ts";
+
+/** What every message of a worker is relayed with. */
+export interface RelayContext {
+  readonly config: ProxyConfig;
+  readonly controlPlane: () => ControlPlane;
+  readonly audit: AuditLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly upstreams: Upstreams;
+  readonly digester: Digester;
+  readonly sessions: SessionBinding;
+  readonly hosts: HostCheck;
+  /** Everything that is under way; its size bounds what a worker takes on. */
+  readonly active: ActiveExchanges;
+}
+
+export interface Recorded {
+  readonly callId: string;
+  /** Rejects when the record could not be written: what it describes must then not be answered. */
+  readonly durable: Promise<void>;
+}
+
+/** One HTTP request and its response: the message in it is recorded once, and answered after that. */
+export class Exchange {
+  readonly context: RelayContext;
+  readonly call: Call;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Written ahead for a high-risk server. */
+  intent: Intent | null = null;
+  #recorded = false;
+  #interrupt: (() => void) | null = null;
+
+  constructor(context: RelayContext, call: Call, request: IncomingMessage, response: ServerResponse) {
+    this.context = context;
+    this.call = call;
+    this.request = request;
+    this.response = response;
+    context.active.add(this);
+    response.once("close", () => context.active.delete(this));
+  }
+
+  get recorded(): boolean {
+    return this.#recorded;
+  }
+
+  /** True for a stream that only its client or the upstream ends. */
+  longLived = false;
+
+  /** Says how to break off what is under way, for a worker that has to stop. */
+  onInterrupt(interrupt: () => void): void {
+    this.#interrupt = interrupt;
+  }
+
+  interrupt(): void {
+    if (this.#interrupt) this.#interrupt();
+    else this.response.destroy();
+  }
+
+  /** Appends the message's one record. Throws E_AUDIT_UNAVAILABLE. */
+  record(ending: Ending): Recorded {
+    this.#recorded = true;
+    return this.append(ending);
+  }
+
+  /** A record of its own for something that an open stream carried, beside the one for the stream. */
+  append(ending: Ending): Recorded {
+    const { audit } = this.context;
+    const { seq, durable } = audit.append(this.call.draft(ending));
+    this.intent?.settle();
+    this.intent = null;
+    return { callId: `${audit.producer}-${seq}`, durable };
+  }
+
+  /** Answers in place of the upstream, once that is on record. */
+  async refuse(refused: Refusal): Promise<void> {
+    if (refused.reason) this.call.refusedFor = refused.reason;
+    if (refused === refusals.auditUnavailable) {
+      this.#recorded = true;
+      return this.send(refused.status, refusalBody(refused, this.call, ""), refused.headers);
+    }
+    try {
+      const { callId, durable } = this.record({ outcome: refused.outcome, errorType: refused.errorType ?? "", httpStatus: refused.status });
+      await durable;
+      this.send(refused.status, refusalBody(refused, this.call, callId), refused.headers);
+    } catch (error) {
+      this.unrecorded(error);
+    }
+  }
+
+  /** Answers with a decision against the message. */
+  async rule(ruling: Ruling): Promise<void> {
+    const outcome = ruling.enforced === "hold" ? "held" : "denied";
+    try {
+      // The answer's status follows from the message alone, so the record can come first and name the call.
+      const { status } = rulingAnswer(this.call, ruling, "");
+      const { callId, durable } = this.record({ outcome, errorType: outcome, httpStatus: status });
+      await durable;
+      this.send(status, rulingAnswer(this.call, ruling, callId).body);
+    } catch (error) {
+      this.unrecorded(error);
+    }
+  }
+
+  /** Nothing leaves the proxy that is not on record: without one, the answer is that there is none. */
+  unrecorded(error: unknown): void {
+    this.#recorded = true;
+    this.context.logger.error({ err: error }, "a call could not be recorded; its answer is withheld");
+    if (this.response.headersSent) this.response.destroy();
+    else this.send(503, refusalBody(refusals.auditUnavailable, this.call, ""), refusals.auditUnavailable.headers);
+  }
+
+  send(status: number, body: string, headers: Readonly<Record<string, string>> = {}): void {
+    const { request, response } = this;
+    if (response.destroyed || response.headersSent) return;
+    const all: Record<string, string | number> = { "content-type": "application/json", "content-length": Buffer.byteLength(body), ...headers };
+    if (!request.complete) {
+      // The rest of the body is nobody's to read; a connection in the middle of one cannot be used again.
+      all.connection = "close";
+      request.resume();
+    }
+    response.writeHead(status, all);
+    response.end(body);
+  }
+}

@@ -1,0 +1,171 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Dispatcher } from "undici";
+import * as rpc from "../transport/rpc-error.ts";
+import { serialize } from "../transport/envelope.ts";
+import { requestHeaders } from "../upstream/headers.ts";
+import type { Upstream } from "../upstream/upstreams.ts";
+import { AnswerRelay } from "./answer.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Refusal } from "./refusal.ts";
+import { newSpanId } from "./trace.ts";
+
+export interface ForwardOptions {
+  readonly method: "POST" | "GET" | "DELETE";
+  /** A stream that stays open until its client has enough: no limit in time, and closing it is how it ends. */
+  readonly longLived: boolean;
+}
+
+/** Sends what was judged to the upstream and relays what comes back. Call after the decision, and after the intent. */
+export function forward(exchange: Exchange, upstream: Upstream, options: ForwardOptions): void {
+  const { call, request, response } = exchange;
+  call.upstreamSpanId = newSpanId();
+  const traceparent = `00-${call.traceId}-${call.upstreamSpanId}-01`;
+  const body = exchange.call.message === null ? null : outboundBody(exchange, traceparent);
+  const limitMs = options.longLived ? 0 : upstream.timeoutMs;
+  const handler = new Forwarding(exchange, options.longLived);
+
+  // Closing the response is how a client of the newest revision cancels: it must reach the upstream.
+  response.once("close", () => handler.clientGone());
+  exchange.onInterrupt(() => handler.interrupt());
+  exchange.longLived = options.longLived;
+  call.forwarded();
+  upstream.dispatcher.dispatch(
+    {
+      path: upstream.path,
+      method: options.method,
+      headers: requestHeaders(request.headers, upstream, { sessionId: call.modern ? "" : call.sessionId, traceparent, hasBody: body !== null }),
+      body,
+      headersTimeout: limitMs,
+      bodyTimeout: limitMs,
+    },
+    handler,
+  );
+}
+
+/** Exactly what was judged. The newest revision carries trace context in the message, so there it becomes ours. */
+function outboundBody(exchange: Exchange, traceparent: string): string {
+  const message = exchange.call.message!;
+  const meta = exchange.call.modern ? message.params?._meta : undefined;
+  if (typeof meta === "object" && meta !== null) (meta as Record<string, unknown>).traceparent = traceparent;
+  return serialize(message);
+}
+
+/** Follows one request to the upstream from its start to its end, whichever way it ends. */
+class Forwarding implements Dispatcher.DispatchHandler {
+  readonly #exchange: Exchange;
+  readonly #longLived: boolean;
+  #controller: Dispatcher.DispatchController | null = null;
+  #answer: AnswerRelay | null = null;
+  #broken: "cancelled" | "interrupted" | null = null;
+  #over = false;
+
+  constructor(exchange: Exchange, longLived: boolean) {
+    this.#exchange = exchange;
+    this.#longLived = longLived;
+  }
+
+  clientGone(): void {
+    if (!this.#exchange.response.writableFinished) this.#break("cancelled");
+  }
+
+  interrupt(): void {
+    this.#break("interrupted");
+  }
+
+  #break(how: "cancelled" | "interrupted"): void {
+    if (this.#over) return;
+    this.#broken ??= how;
+    this.#controller?.abort(new Error(how));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#broken) controller.abort(new Error(this.#broken));
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    if (status < 200) return;
+    this.#exchange.call.upstreamStatus = status;
+    const fault = unusable(status, headers);
+    if (fault) throw new AnswerFault(fault);
+    this.#answer = new AnswerRelay(this.#exchange, controller, status, headers, this.#longLived);
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#answer?.data(chunk);
+  }
+
+  onResponseEnd(): void {
+    this.#over = true;
+    this.#exchange.call.answered();
+    this.#answer?.end();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#over = true;
+    const { call, response } = this.#exchange;
+    call.answered();
+    const status = response.headersSent ? response.statusCode : 0;
+    if (this.#exchange.recorded) return void response.destroy();
+    if (this.#broken === "cancelled" && this.#longLived) return this.#close({ outcome: "ok", httpStatus: status });
+    if (this.#broken === "cancelled") return this.#close({ outcome: "cancelled", errorType: "cancelled", httpStatus: status });
+    const refused = this.#broken ? interrupted : error instanceof AnswerFault ? error.refusal : failure(error);
+    if (response.headersSent) this.#close({ outcome: refused.outcome, errorType: refused.errorType ?? "", httpStatus: status });
+    else void this.#exchange.refuse(refused);
+  }
+
+  /** There is nothing left to answer: the record alone says how it ended. */
+  #close(ending: { outcome: Refusal["outcome"]; errorType?: string; httpStatus: number }): void {
+    const { response, context } = this.#exchange;
+    try {
+      const { durable } = this.#exchange.record(ending);
+      durable.catch((error: unknown) => context.logger.error({ err: error }, "a record could not be written")).finally(() => response.destroy());
+    } catch (error) {
+      this.#exchange.unrecorded(error);
+    }
+  }
+}
+
+/** Thrown inside the dispatcher's callbacks, which ends the upstream request with it. */
+export class AnswerFault extends Error {
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    super(refusal.message);
+    this.refusal = refusal;
+  }
+}
+
+const interrupted: Refusal = {
+  status: 503,
+  code: rpc.OVERLOADED,
+  message: "The proxy is stopping; the call was cut off and its result is unknown.",
+  outcome: "interrupted",
+  errorType: "shutdown",
+  headers: { "retry-after": "1" },
+};
+
+const badGateway = (errorType: string, message: string): Refusal => ({ status: 502, code: rpc.UPSTREAM_FAILED, message, outcome: "transport_error", errorType });
+
+/** Answers that must not reach a client as they are. */
+function unusable(status: number, headers: IncomingHttpHeaders): Refusal | null {
+  // A redirect would lead the client around the proxy; a 401 is about our credential and would start a login of the caller's.
+  if (status >= 300 && status < 400) return badGateway("redirect", "The server answered with a redirect, which is not followed.");
+  if (status === 401) return badGateway("401", "The server did not accept the proxy's credential.");
+  const encoding = headers["content-encoding"];
+  if (encoding !== undefined && encoding !== "identity") return badGateway("content_encoding", "The server compressed its answer without being asked to.");
+  return null;
+}
+
+const timeouts = new Set(["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"]);
+
+function failure(error: Error & { code?: string }): Refusal {
+  const code = error.code ?? "";
+  if (timeouts.has(code)) {
+    return { status: 504, code: rpc.UPSTREAM_TIMEOUT, message: "The server did not answer in time.", outcome: "timeout", errorType: "timeout" };
+  }
+  if (code === "UND_ERR_CONNECT_TIMEOUT") {
+    return { status: 504, code: rpc.UPSTREAM_TIMEOUT, message: "The server could not be reached in time.", outcome: "transport_error", errorType: "connect_timeout" };
+  }
+  return badGateway(/^[A-Z_]{3,40}$/.test(code) ? code.toLowerCase() : "upstream_failed", "The server could not be reached, or broke off.");
+}

@@ -1,0 +1,188 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { CLIENT_INFO_KEY, classify, metaOf } from "../era/classify.ts";
+import { isObject, parseMessage, type JsonObject, type Message } from "../transport/envelope.ts";
+import { readBody } from "../transport/read-body.ts";
+import type { Upstream } from "../upstream/upstreams.ts";
+import { admit } from "./admit.ts";
+import { Call } from "./call.ts";
+import { Exchange, type RelayContext } from "./exchange.ts";
+import { forward, type ForwardOptions } from "./forward.ts";
+import { judge } from "./judge.ts";
+import { argumentLeaves } from "./leaves.ts";
+import { refusal, refusals, type Refusal } from "./refusal.ts";
+import * as rpc from "../transport/rpc-error.ts";
+import { inboundParent, newTraceId } from "./trace.ts";
+
+/** Relays one HTTP request to `/mcp/{server}`. Never rejects: whatever happens has been recorded and answered. */
+export async function relay(context: RelayContext, serverName: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const exchange = new Exchange(context, new Call(context.clock), request, response);
+  try {
+    const { call } = exchange;
+    if (request.method === "GET") call.method = "transport/stream";
+    else if (request.method === "DELETE") call.method = "transport/session-end";
+    const refused = admit(exchange, serverName) ?? (request.method === "POST" ? await readMessage(exchange) : readSession(exchange));
+    if (refused === "gone") return;
+    if (refused) return await exchange.refuse(refused);
+    await decideAndForward(exchange);
+  } catch (error) {
+    context.logger.error({ err: error }, "relaying failed");
+    if (exchange.recorded) response.destroy();
+    else await exchange.refuse(internalError);
+  }
+}
+
+const internalError: Refusal = { status: 500, code: -32603, message: "The proxy failed to relay this message.", outcome: "transport_error", errorType: "proxy_error" };
+
+/** Reads and checks the message in a POST; `gone` when its sender left before it was whole. */
+async function readMessage(exchange: Exchange): Promise<Refusal | "gone" | null> {
+  const { call, request, context } = exchange;
+  const { headers } = request;
+  if (!isJson(headers["content-type"])) return refusals.mediaType;
+  if (!acceptsAnswers(headers.accept)) return refusals.notAcceptable;
+
+  const body = await readBody(request, context.config.maxBodyBytes);
+  call.requestBytes = body.kind === "whole" ? body.bytes.length : body.received;
+  if (body.kind === "too_large") return refusals.tooLarge;
+  if (body.kind === "cut_off") {
+    exchange.record({ outcome: "cancelled", errorType: "cancelled", httpStatus: 0 }).durable.catch(() => {});
+    return "gone";
+  }
+  const parsed = parseMessage(body.bytes);
+  if (!parsed.ok) {
+    const { code, message, id } = parsed.fault;
+    call.faultId = id;
+    return refusal(400, code, "malformed", message);
+  }
+  return acceptMessage(exchange, parsed.message);
+}
+
+function acceptMessage(exchange: Exchange, message: Message): Refusal | null {
+  const { call } = exchange;
+  const { headers } = exchange.request;
+  call.message = message;
+  call.method = message.method;
+  const era = classify(message, {
+    version: single(headers["mcp-protocol-version"]),
+    method: single(headers["mcp-method"]),
+    name: single(headers["mcp-name"]),
+  });
+  call.protocolVersion = era.protocolVersion;
+  call.modern = era.era === "modern";
+  const fault = readTarget(call, message);
+  noteClient(call, message);
+  noteTrace(exchange, message.params);
+  if (era.era === "refused") return refusal(400, era.code, era.code === rpc.HEADER_MISMATCH ? "header_mismatch" : "malformed", era.message);
+  if (fault) return refusal(400, rpc.INVALID_PARAMS, "malformed", fault);
+  return call.modern ? null : openSession(exchange);
+}
+
+/** A stream or the end of a session: there is no message in it, and only the older revisions have either. */
+function readSession(exchange: Exchange): Refusal | null {
+  exchange.call.protocolVersion = single(exchange.request.headers["mcp-protocol-version"]) ?? "";
+  noteTrace(exchange, null);
+  return openSession(exchange);
+}
+
+/** The session that a message names must be its sender's own. */
+function openSession({ call, request, context }: Exchange): Refusal | null {
+  const sealed = single(request.headers["mcp-session-id"]);
+  if (sealed === undefined || call.identity === null) return null;
+  const { agent, principal } = call.identity;
+  const sessionId = context.sessions.open(sealed, { server: call.serverName, agent, principal });
+  if (sessionId === null) return refusals.noSession;
+  call.sessionId = sessionId;
+  return null;
+}
+
+/** What the message is aimed at, read once: rules, record and upstream then mean the same. */
+function readTarget(call: Call, message: Message): string | null {
+  const { params } = message;
+  switch (message.method) {
+    case "tools/call":
+      if (typeof params?.name !== "string") return "params.name must be a string";
+      call.tool = params.name;
+      return params.arguments === undefined || isObject(params.arguments) ? null : "params.arguments must be an object";
+    case "prompts/get":
+      if (typeof params?.name !== "string") return "params.name must be a string";
+      call.prompt = params.name;
+      return params.arguments === undefined || isObject(params.arguments) ? null : "params.arguments must be an object";
+    case "resources/subscribe":
+    case "resources/unsubscribe":
+      // Gone from the newest revision, whose servers answer "no such method" before they look for a uri.
+      if (params?.uri === undefined) return null;
+      return readUri(call, params);
+    case "resources/read":
+      return readUri(call, params);
+    default:
+      return null;
+  }
+}
+
+function readUri(call: Call, params: JsonObject | null): string | null {
+  if (typeof params?.uri !== "string") return "params.uri must be a string";
+  call.resourceUri = params.uri;
+  return null;
+}
+
+/** Clients say their own names: good for a record, worth nothing in a decision. */
+function noteClient(call: Call, message: Message): void {
+  const info = message.method === "initialize" ? message.params?.clientInfo : metaOf(message.params)?.[CLIENT_INFO_KEY];
+  if (!isObject(info)) return;
+  if (typeof info.name === "string") call.clientName = info.name;
+  if (typeof info.version === "string") call.clientVersion = info.version;
+}
+
+/** The caller's flags are not looked at: being recorded is not theirs to choose. */
+function noteTrace({ call, request }: Exchange, params: JsonObject | null): void {
+  const parent = inboundParent(params, request.headers.traceparent);
+  call.traceId = parent?.traceId ?? newTraceId();
+  call.parentSpanId = parent?.spanId ?? "";
+}
+
+async function decideAndForward(exchange: Exchange): Promise<void> {
+  const { call, context, request } = exchange;
+  const { entry, identity, message } = call;
+  if (entry === null || identity === null) throw new Error("a message was admitted without its server or its sender");
+  const args = message?.params?.arguments;
+  const { tool, prompt, resourceUri, method } = call;
+  const ruling = judge(context.controlPlane(), entry, identity, { method, tool, prompt, resourceUri, args }, context.config.environment, context.clock.nowMs());
+  call.ruling = ruling;
+  call.policyVersion = ruling.result.policyVersion;
+  call.decided();
+  call.arguments = argumentLeaves(args, context.digester);
+  if (ruling.enforced !== "allow") return exchange.rule(ruling);
+
+  let upstream: Upstream;
+  try {
+    upstream = context.upstreams.of(entry);
+  } catch (error) {
+    context.logger.warn({ err: error, server: entry.name }, "the server's endpoint cannot be used");
+    return exchange.refuse(unaddressable);
+  }
+  call.upstreamAddress = upstream.address;
+  call.transport = upstream.transport;
+  // Registered while the socket is known to be open; an intent may take a moment to become durable.
+  if (entry.riskTier === "high") {
+    exchange.intent = await context.audit.intend(call.draft({ outcome: "interrupted", errorType: "interrupted", httpStatus: 0 }));
+    if (exchange.response.destroyed) {
+      exchange.record({ outcome: "cancelled", errorType: "cancelled", httpStatus: 0 }).durable.catch(() => {});
+      return;
+    }
+  }
+  const verb = request.method as ForwardOptions["method"];
+  forward(exchange, upstream, { method: verb, longLived: verb === "GET" || method === "subscriptions/listen" });
+}
+
+const unaddressable: Refusal = { status: 502, code: rpc.UPSTREAM_FAILED, message: "The server's endpoint is not usable as configured.", outcome: "transport_error", errorType: "endpoint_config" };
+
+function isJson(contentType: string | undefined): boolean {
+  if (contentType === "application/json") return true;
+  return contentType !== undefined && /^application\/json\s*(;|$)/i.test(contentType);
+}
+
+/** Whether the caller can read any form of answer; which of them is the upstream's choice. */
+function acceptsAnswers(accept: string | undefined): boolean {
+  return accept === undefined || /application\/(json|\*)|text\/(event-stream|\*)|\*\/\*/i.test(accept);
+}
+
+const single = (value: string | string[] | undefined): string | undefined => (typeof value === "string" ? value : value?.[0]);

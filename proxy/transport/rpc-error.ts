@@ -1,0 +1,35 @@
+import type { RpcId } from "./envelope.ts";
+
+/** JSON-RPC's own codes, and the ones that the newest revision of MCP defines for what a proxy checks. */
+export const PARSE_ERROR = -32700;
+export const INVALID_REQUEST = -32600;
+export const INVALID_PARAMS = -32602;
+export const HEADER_MISMATCH = -32020;
+export const UNSUPPORTED_VERSION = -32022;
+
+/** Ours: outside -32768 to -32000, which the specifications keep; the first three digits are the HTTP status. */
+export const UNSUPPORTED_MEDIA = 41501;
+export const NOT_ACCEPTABLE = 40601;
+export const UNAUTHENTICATED = 40101;
+export const DENIED = 40301;
+export const BAD_ORIGIN = 40302;
+export const HELD = 40303;
+export const UNKNOWN_SERVER = 40401;
+export const SESSION_NOT_FOUND = 40402;
+export const TOO_LARGE = 41301;
+export const UPSTREAM_FAILED = 50201;
+export const OVERLOADED = 50301;
+export const AUDIT_UNAVAILABLE = 50302;
+export const UPSTREAM_TIMEOUT = 50401;
+
+export function errorBody(id: RpcId | null, code: number, message: string, data?: unknown): string {
+  return `{"jsonrpc":"2.0","id":${idText(id)},"error":${JSON.stringify({ code, message, data })}}`;
+}
+
+export function resultBody(id: RpcId | null, result: unknown): string {
+  return `{"jsonrpc":"2.0","id":${idText(id)},"result":${JSON.stringify(result)}}`;
+}
+
+function idText(id: RpcId | null): string {
+  return typeof id === "bigint" ? String(id) : JSON.stringify(id);
+}

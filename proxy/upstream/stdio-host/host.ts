@@ -1,0 +1,133 @@
+import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { dirname } from "node:path";
+import type { Clock } from "../../../collector/kernel/clock.ts";
+import { SignalboxError } from "../../../collector/kernel/errors.ts";
+import type { Stoppable } from "../../../collector/kernel/lifecycle.ts";
+import type { Logger } from "../../../collector/kernel/log.ts";
+import { classify } from "../../era/classify.ts";
+import { resolveCommand } from "../../registry/resolve-command.ts";
+import type { RegistrySnapshot, ServerEntry } from "../../registry/server-entry.ts";
+import { parseMessage } from "../../transport/envelope.ts";
+import { readBody } from "../../transport/read-body.ts";
+import { TOO_LARGE, UNKNOWN_SERVER, UPSTREAM_FAILED } from "../../transport/rpc-error.ts";
+import { Launcher } from "./launcher.ts";
+import { LegacySessions } from "./legacy-sessions.ts";
+import { replyError } from "./pending-answer.ts";
+import { SharedChild } from "./shared-child.ts";
+
+export interface StdioHostOptions {
+  readonly socketPath: string;
+  readonly registry: () => RegistrySnapshot;
+  readonly dataDir: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly maxBodyBytes: number;
+  readonly maxResultBytes: number;
+  /** A session, and the shared process, end after so long without use. */
+  readonly idleMs?: number;
+  readonly probeMs?: number;
+}
+
+const IDLE_MS = 10 * 60_000;
+const PROBE_MS = 10_000;
+/** What the operating system accepts for the path of a socket. */
+const MAX_SOCKET_PATH = 103;
+
+/** What runs for one server. */
+interface Hosted {
+  readonly endpoint: ServerEntry["endpoint"];
+  readonly launcher: Launcher;
+  readonly sessions: LegacySessions;
+  readonly shared: SharedChild;
+}
+
+/**
+ * Owns the processes of all stdio servers and serves them as Streamable HTTP on a unix socket, so that the workers see one
+ * more HTTP upstream, and a session's process is there for whichever worker gets its next message.
+ */
+export async function startStdioHost(options: StdioHostOptions): Promise<Stoppable> {
+  if (options.socketPath.length > MAX_SOCKET_PATH) {
+    throw new SignalboxError("E_SOCKET_PATH", `the path ${options.socketPath} is too long for a socket`, { remedy: "choose a shorter data directory (SIGNALBOX_DATA_DIR)" });
+  }
+  const hosted = new Map<string, Hosted>();
+  const server = createServer({ requestTimeout: 60_000 }, (request, response) => {
+    void serve(request, response).catch((error: unknown) => {
+      options.logger.warn({ err: error }, "a message to a stdio server could not be handled");
+      replyError(response, 502, null, UPSTREAM_FAILED, "The server's process could not be started.");
+    });
+  });
+  mkdirSync(dirname(options.socketPath), { recursive: true });
+  rmSync(options.socketPath, { force: true });
+  await listen(server, options.socketPath);
+
+  let stopping: Promise<void> | undefined;
+  return { stop: () => (stopping ??= stop()) };
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const found = hostedFor((request.url ?? "").slice(1));
+    if (!found) return replyError(response, 404, null, UNKNOWN_SERVER, "There is no such server.");
+    const sessionId = request.headers["mcp-session-id"] as string | undefined;
+    if (request.method === "GET") return found.sessions.listen(sessionId, response);
+    if (request.method === "DELETE") return found.sessions.end(sessionId, response);
+    const body = await readBody(request, options.maxBodyBytes * 2);
+    if (body.kind !== "whole") return replyError(response, 413, null, TOO_LARGE, "The message is too large.");
+    const parsed = parseMessage(body.bytes);
+    if (!parsed.ok) return replyError(response, 400, parsed.fault.id, parsed.fault.code, parsed.fault.message);
+    const { message } = parsed;
+    const era = classify(message, {
+      version: request.headers["mcp-protocol-version"] as string | undefined,
+      method: request.headers["mcp-method"] as string | undefined,
+      name: request.headers["mcp-name"] as string | undefined,
+    });
+    if (era.era === "refused") return replyError(response, 400, message.id, era.code, era.message);
+    if (era.era === "modern") return found.shared.post(message, era.protocolVersion, response);
+    found.sessions.post(message, sessionId, response);
+  }
+
+  /** A server whose entry has changed is started anew as the registry now says. */
+  function hostedFor(name: string): Hosted | null {
+    const entry = options.registry().servers.get(name);
+    const found = hosted.get(name);
+    if (entry?.endpoint.transport !== "stdio") return null;
+    if (found && JSON.stringify(found.endpoint) === JSON.stringify(entry.endpoint)) return found;
+    if (found) void end(found);
+    const { endpoint } = entry;
+    const launcher = new Launcher({
+      resolve: () => resolveCommand(endpoint, options),
+      // Beside the sessions: the one that is shared, and one that is being asked what it speaks.
+      maxProcesses: endpoint.maxProcesses + 2,
+      maxLineBytes: options.maxResultBytes,
+      clock: options.clock,
+      logger: options.logger.child({ server: name }),
+    });
+    const idleMs = options.idleMs ?? IDLE_MS;
+    const made = { endpoint, launcher, sessions: new LegacySessions(launcher, idleMs, endpoint.maxProcesses), shared: new SharedChild(launcher, { idleMs, probeMs: options.probeMs ?? PROBE_MS }) };
+    hosted.set(name, made);
+    return made;
+  }
+
+  async function end(one: Hosted): Promise<void> {
+    await Promise.all([one.sessions.stop(), one.shared.stop()]);
+    await one.launcher.stopAll();
+  }
+
+  async function stop(): Promise<void> {
+    server.close();
+    await Promise.all([...hosted.values()].map(end));
+    server.closeAllConnections();
+    rmSync(options.socketPath, { force: true });
+  }
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, () => {
+      // The workers alone may speak to it: whoever can write here is past every rule.
+      chmodSync(path, 0o600);
+      resolve();
+    });
+  });
+}

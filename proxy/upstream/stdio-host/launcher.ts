@@ -1,0 +1,62 @@
+import type { Clock } from "../../../collector/kernel/clock.ts";
+import type { Logger } from "../../../collector/kernel/log.ts";
+import type { JsonObject } from "../../transport/envelope.ts";
+import type { ResolvedCommand } from "../../registry/resolve-command.ts";
+import { startChild, type Child } from "./child.ts";
+
+const FIRST_WAIT_MS = 200;
+const LONGEST_WAIT_MS = 10_000;
+/** A child that lives this long was not started in vain. */
+const HEALTHY_MS = 5000;
+
+/**
+ * Starts the children of one server, at most so many at once, and with growing pauses while they end as soon as they
+ * start. Throws what `resolve` throws.
+ */
+export class Launcher {
+  readonly #resolve: () => ResolvedCommand;
+  readonly #maxProcesses: number;
+  readonly #maxLineBytes: number;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #children = new Set<Child>();
+  #failures = 0;
+  #notBeforeMs = 0;
+
+  constructor(options: { resolve: () => ResolvedCommand; maxProcesses: number; maxLineBytes: number; clock: Clock; logger: Logger }) {
+    this.#resolve = options.resolve;
+    this.#maxProcesses = options.maxProcesses;
+    this.#maxLineBytes = options.maxLineBytes;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+  }
+
+  /** Null while there are too many children, or while it is too early for another try. */
+  start(onMessage: (message: JsonObject) => void): Child | null {
+    const startedMs = this.#clock.nowMs();
+    if (this.#children.size >= this.#maxProcesses || startedMs < this.#notBeforeMs) return null;
+    const child = startChild({ command: this.#resolve(), onMessage, logger: this.#logger, maxLineBytes: this.#maxLineBytes });
+    this.#children.add(child);
+    void child.exited.then(() => {
+      if (!this.#children.delete(child)) return;
+      this.#ended(this.#clock.nowMs() - startedMs);
+    });
+    return child;
+  }
+
+  /** Stops a child that has served its purpose: its end is no failure. */
+  async stop(child: Child): Promise<void> {
+    this.#children.delete(child);
+    await child.stop();
+  }
+
+  async stopAll(): Promise<void> {
+    await Promise.all([...this.#children].map((child) => this.stop(child)));
+  }
+
+  #ended(livedMs: number): void {
+    this.#failures = livedMs >= HEALTHY_MS ? 0 : this.#failures + 1;
+    if (this.#failures === 0) return;
+    this.#notBeforeMs = this.#clock.nowMs() + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (this.#failures - 1));
+  }
+}

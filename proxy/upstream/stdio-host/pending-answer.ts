@@ -1,0 +1,62 @@
+import type { ServerResponse } from "node:http";
+import { errorBody } from "../../transport/rpc-error.ts";
+import type { RpcId } from "../../transport/envelope.ts";
+
+/**
+ * The response to one POST: a JSON object when the answer is the first thing to say, a stream of events when the server
+ * has something to say before it.
+ */
+export class PendingAnswer {
+  readonly #response: ServerResponse;
+  readonly #headers: Readonly<Record<string, string>>;
+  #done = false;
+
+  /** `onGone` is called when the caller leaves before its answer. */
+  constructor(response: ServerResponse, headers: Readonly<Record<string, string>>, onGone: () => void) {
+    this.#response = response;
+    this.#headers = headers;
+    response.once("close", () => {
+      if (this.#done) return;
+      this.#done = true;
+      onGone();
+    });
+  }
+
+  /** Something before the answer: a notification, or a request of the server's. */
+  event(message: unknown): void {
+    if (this.#done) return;
+    if (!this.#response.headersSent) this.#response.writeHead(200, { ...this.#headers, "content-type": "text/event-stream", "cache-control": "no-cache" });
+    writeEvent(this.#response, message);
+  }
+
+  /** `status` counts when nothing was sent before. */
+  answer(message: unknown, status = 200): void {
+    if (this.#done) return;
+    this.#done = true;
+    if (this.#response.headersSent) {
+      writeEvent(this.#response, message);
+      this.#response.end();
+    } else reply(this.#response, status, JSON.stringify(message), this.#headers);
+  }
+
+  /** There will be no answer, because the server has gone. */
+  fail(): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#response.destroy();
+  }
+}
+
+export function writeEvent(response: ServerResponse, message: unknown): boolean {
+  return response.write(`event: message\ndata: ${JSON.stringify(message)}\n\n`);
+}
+
+export function reply(response: ServerResponse, status: number, body: string, headers: Readonly<Record<string, string>> = {}): void {
+  if (response.destroyed || response.headersSent) return;
+  response.writeHead(status, { ...headers, ...(body === "" ? {} : { "content-type": "application/json" }), "content-length": Buffer.byteLength(body) });
+  response.end(body);
+}
+
+export function replyError(response: ServerResponse, status: number, id: RpcId | null, code: number, message: string, data?: unknown): void {
+  reply(response, status, errorBody(id, code, message, data));
+}

@@ -1,0 +1,156 @@
+import type { ServerResponse } from "node:http";
+import type { Stoppable } from "../../../collector/kernel/lifecycle.ts";
+import { CLIENT_CAPABILITIES_KEY, PROTOCOL_VERSION_KEY, SUBSCRIPTION_ID_KEY, metaOf } from "../../era/classify.ts";
+import { isObject, serialize, type JsonObject, type Message } from "../../transport/envelope.ts";
+import { INVALID_PARAMS, OVERLOADED, UNSUPPORTED_VERSION, UPSTREAM_FAILED } from "../../transport/rpc-error.ts";
+import type { Child } from "./child.ts";
+import type { Launcher } from "./launcher.ts";
+import { PendingAnswer, reply, replyError } from "./pending-answer.ts";
+import { legacyVersions, probeEra, type Probe } from "./probe.ts";
+
+interface InFlight {
+  readonly answer: PendingAnswer;
+  readonly id: unknown;
+  readonly progressToken: unknown;
+}
+
+/**
+ * Newest-era clients share one child: their messages stand alone, so only what refers to another message is rewritten, the
+ * ids, progress tokens and subscription ids, because two clients may well choose the same.
+ */
+export class SharedChild implements Stoppable {
+  readonly #launcher: Launcher;
+  readonly #idleMs: number;
+  readonly #probeMs: number;
+  readonly #inFlight = new Map<number, InFlight>();
+  #probe: Promise<Probe> | null = null;
+  #child: Child | null = null;
+  #lastId = 0;
+  #idle: NodeJS.Timeout | undefined;
+
+  constructor(launcher: Launcher, options: { idleMs: number; probeMs: number }) {
+    this.#launcher = launcher;
+    this.#idleMs = options.idleMs;
+    this.#probeMs = options.probeMs;
+  }
+
+  async post(message: Message, version: string, response: ServerResponse): Promise<void> {
+    const probe = await this.#speaks();
+    if (response.destroyed) return;
+    if (probe.kind === "unavailable") return replyError(response, 503, message.id, OVERLOADED, "No further process of this server can be started now.");
+    const supported = probe.kind === "legacy" ? legacyVersions : probe.versions;
+    if (probe.kind === "legacy" || !probe.versions.includes(version)) {
+      return replyError(response, 400, message.id, UNSUPPORTED_VERSION, "Unsupported protocol version", { supported, requested: version });
+    }
+    if (message.kind === "request" && !isObject(metaOf(message.params)?.[CLIENT_CAPABILITIES_KEY])) {
+      return replyError(response, 400, message.id, INVALID_PARAMS, `params._meta["${CLIENT_CAPABILITIES_KEY}"] is missing`);
+    }
+    const child = (this.#child ??= this.#start());
+    if (child === null) return replyError(response, 503, message.id, OVERLOADED, "The server's process is being restarted.");
+    this.#touch();
+    if (message.kind === "request") this.#request(child, message, version, response);
+    else {
+      // A cancellation names an id of the client's own; over HTTP closing the response says the same.
+      if (message.method !== "notifications/cancelled") child.send(serialize(message));
+      reply(response, 202, "");
+    }
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#idle);
+    const child = this.#child;
+    this.#lost();
+    if (child) await this.#launcher.stop(child);
+  }
+
+  #speaks(): Promise<Probe> {
+    this.#probe ??= probeEra(this.#launcher, this.#probeMs).then((probe) => {
+      if (probe.kind === "unavailable") this.#probe = null;
+      return probe;
+    });
+    return this.#probe;
+  }
+
+  #start(): Child | null {
+    const child = this.#launcher.start((message) => this.#received(message));
+    void child?.exited.then(() => {
+      if (this.#child === child) this.#lost();
+    });
+    return child;
+  }
+
+  #request(child: Child, message: Message, version: string, response: ServerResponse): void {
+    const own = ++this.#lastId;
+    const meta = metaOf(message.params);
+    const answer = new PendingAnswer(response, {}, () => {
+      if (!this.#inFlight.delete(own)) return;
+      child.send(
+        JSON.stringify({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: own, _meta: { [PROTOCOL_VERSION_KEY]: version } } }),
+      );
+    });
+    this.#inFlight.set(own, { answer, id: message.body.id, progressToken: meta?.progressToken });
+    message.body.id = own;
+    if (meta?.progressToken !== undefined) meta.progressToken = own;
+    if (child.send(serialize(message))) return;
+    this.#inFlight.delete(own);
+    replyError(response, 502, message.id, UPSTREAM_FAILED, "The server's process has ended.");
+  }
+
+  #received(message: JsonObject): void {
+    this.#touch();
+    if (message.method === undefined) {
+      const found = this.#inFlight.get(message.id as number);
+      if (!found) return;
+      this.#inFlight.delete(message.id as number);
+      if (isObject(message.result)) restoreSubscription(message.result, found);
+      found.answer.answer({ ...message, id: found.id }, statusFor(message.error));
+      return;
+    }
+    // The newest revision has no requests from servers; there is nobody to answer one.
+    if (message.id === undefined) this.#notify(message);
+  }
+
+  #notify(message: JsonObject): void {
+    const params = isObject(message.params) ? message.params : {};
+    const token = message.method === "notifications/progress" ? params.progressToken : metaOf(params)?.[SUBSCRIPTION_ID_KEY];
+    const known = token === undefined ? undefined : this.#inFlight.get(Number(token));
+    // What belongs to no call is told to nobody, unless there is only one whom it can be for.
+    const target = known ?? (token === undefined && this.#inFlight.size === 1 ? [...this.#inFlight.values()][0] : undefined);
+    if (!target) return;
+    if (known && message.method === "notifications/progress") params.progressToken = known.progressToken;
+    restoreSubscription(params, target);
+    target.answer.event(message);
+  }
+
+  #touch(): void {
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => {
+      if (this.#inFlight.size > 0) this.#touch();
+      else void this.stop();
+    }, this.#idleMs);
+    this.#idle.unref();
+  }
+
+  #lost(): void {
+    this.#child = null;
+    for (const { answer } of this.#inFlight.values()) answer.fail();
+    this.#inFlight.clear();
+  }
+}
+
+/** Over HTTP some errors have a status that goes with them; a client decides by it which era it is talking to. */
+const errorStatus: ReadonlyMap<unknown, number> = new Map([
+  [-32601, 404],
+  [-32020, 400],
+  [-32021, 400],
+  [UNSUPPORTED_VERSION, 400],
+]);
+
+function statusFor(error: unknown): number {
+  return isObject(error) ? (errorStatus.get(error.code) ?? 200) : 200;
+}
+
+function restoreSubscription(holder: JsonObject, call: InFlight): void {
+  const meta = metaOf(holder);
+  if (meta && meta[SUBSCRIPTION_ID_KEY] !== undefined) meta[SUBSCRIPTION_ID_KEY] = call.id;
+}

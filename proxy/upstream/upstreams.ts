@@ -1,0 +1,99 @@
+import { Pool, type Dispatcher } from "undici";
+import type { Stoppable } from "../../collector/kernel/lifecycle.ts";
+import { expandPlaceholders } from "../registry/placeholders.ts";
+import type { Endpoint, ServerEntry } from "../registry/server-entry.ts";
+
+/** Where the messages for one server go, ready to be sent to. */
+export interface Upstream {
+  readonly dispatcher: Dispatcher;
+  readonly path: string;
+  /** host:port, or the command's name; for records. */
+  readonly address: string;
+  readonly transport: "tcp" | "pipe";
+  readonly timeoutMs: number;
+  /** Lower-case names; sent with every request. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface Upstreams extends Stoppable {
+  /** Throws SignalboxError when the endpoint cannot be addressed, such as for a variable that is not set. */
+  of(entry: ServerEntry): Upstream;
+}
+
+export interface UpstreamOptions {
+  readonly dataDir: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where the host of stdio servers listens. */
+  readonly stdioSocket: string;
+}
+
+const CONNECT_TIMEOUT_MS = 5000;
+const KEEP_ALIVE_MS = 30_000;
+const MAX_POOLS = 512;
+
+/** One pool of kept connections an origin; entries that are replaced by a reload find the pool of their origin again. */
+export function createUpstreams(options: UpstreamOptions): Upstreams {
+  const pools = new Map<string, Pool>();
+  const known = new WeakMap<ServerEntry, Upstream>();
+  let stopping: Promise<void> | undefined;
+
+  const poolFor = (origin: string, socketPath?: string): Pool => {
+    const found = pools.get(origin);
+    if (found) return found;
+    const pool = new Pool(origin.startsWith("http") ? origin : "http://stdio-host", {
+      // As many as calls are under way, which the proxy bounds: an open stream keeps one to itself.
+      connections: null,
+      connect: { timeout: CONNECT_TIMEOUT_MS, ...(socketPath === undefined ? {} : { socketPath }) },
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      maxHeaderSize: 32 * 1024,
+    });
+    pools.set(origin, pool);
+    if (pools.size > MAX_POOLS) forgetOldest(pools);
+    return pool;
+  };
+
+  return {
+    of(entry) {
+      const found = known.get(entry);
+      if (found) return found;
+      const made = entry.endpoint.transport === "stdio" ? overStdio(entry, entry.endpoint) : overHttp(entry.endpoint);
+      known.set(entry, made);
+      return made;
+    },
+    stop: () => (stopping ??= Promise.all([...pools.values()].map((pool) => pool.destroy())).then(() => undefined)),
+  };
+
+  function overHttp(endpoint: Extract<Endpoint, { transport: "streamable-http" }>): Upstream {
+    const url = new URL(endpoint.url);
+    const headers: Record<string, string> = {};
+    for (const [name, value] of Object.entries(endpoint.headers)) headers[name.toLowerCase()] = expandPlaceholders(value, options);
+    const port = url.port || (url.protocol === "https:" ? "443" : "80");
+    return {
+      dispatcher: poolFor(url.origin),
+      path: url.pathname + url.search,
+      address: `${url.hostname}:${port}`,
+      transport: "tcp",
+      timeoutMs: endpoint.timeoutMs,
+      headers,
+    };
+  }
+
+  function overStdio(entry: ServerEntry, endpoint: Extract<Endpoint, { transport: "stdio" }>): Upstream {
+    return {
+      dispatcher: poolFor(`unix:${options.stdioSocket}`, options.stdioSocket),
+      path: `/${entry.name}`,
+      address: endpoint.command.split("/").at(-1) ?? endpoint.command,
+      transport: "pipe",
+      timeoutMs: endpoint.timeoutMs,
+      headers: {},
+    };
+  }
+}
+
+function forgetOldest(pools: Map<string, Pool>): void {
+  const oldest = pools.entries().next().value;
+  if (!oldest) return;
+  pools.delete(oldest[0]);
+  // Calls that are under way on it end first.
+  void oldest[1].close();
+}

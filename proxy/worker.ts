@@ -1,0 +1,66 @@
+import cluster from "node:cluster";
+import type { AddressInfo } from "node:net";
+import { startExporter } from "../collector/audit/exporter.ts";
+import { openSpool } from "../collector/audit/spool.ts";
+import { collectorConfigSchema } from "../collector/config.ts";
+import type { CommandContext } from "../collector/kernel/command.ts";
+import { Lifecycle } from "../collector/kernel/lifecycle.ts";
+import { proxyConfigSchema } from "./config.ts";
+import { controlFiles } from "./control-files.ts";
+import { readDigestKey, stdioSocketPath, workerSpoolDir } from "./data-files.ts";
+import { loadControlPlane } from "./load-control-plane.ts";
+import { createProxyApp } from "./server.ts";
+import { createUpstreams } from "./upstream/upstreams.ts";
+import { watchControlPlane } from "./watch-control-plane.ts";
+
+/** Calls under way may take so long to end by themselves once the worker is told to stop. */
+const DRAIN_MS = 3000;
+/** A worker that hangs in stopping is gone after this all the same. */
+const EXIT_MS = 5000;
+/** For sending what is left; the rest is sent by the next process that opens the spool. */
+const EXPORT_MS = 500;
+
+/**
+ * One worker: its own spool and exporter, its own view of the control plane's files, and the shared port. The slot names
+ * the spool and stays with the worker's successor, so that no record waits for a process that never comes back.
+ */
+export async function runWorker(context: CommandContext, slot: number): Promise<void> {
+  // Without this a cluster's worker exits on the spot when its primary is gone, with calls under way.
+  if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
+  const source = context.config();
+  const { dataDir } = source;
+  const config = source.section("proxy", proxyConfigSchema);
+  const collector = source.section("collector", collectorConfigSchema);
+  const logger = context.logger(`proxy-${slot}`);
+  const { clock, env } = context;
+  const stopped = context.untilStopped();
+  const lifecycle = new Lifecycle();
+  try {
+    const files = controlFiles(source, config);
+    let plane = loadControlPlane(files);
+    const watching = watchControlPlane(files, {
+      current: plane,
+      onChange: (next) => void (plane = next),
+      // The primary watches the same files and tells people about them; once is enough.
+      onRefused: (part) => logger.debug({ part }, "a changed file is not valid; what was in force stays so"),
+    });
+    lifecycle.add("control plane", () => watching.stop());
+
+    const spool = await openSpool({ dir: workerSpoolDir(dataDir, slot), producerPrefix: "px", clock, logger, maxBytes: config.spoolMaxBytes });
+    lifecycle.add("spool", () => spool.stop());
+    const exporter = startExporter({ spool, endpoint: collector.url, clock, logger });
+    lifecycle.add("exporter", () => exporter.stop({ deadlineMs: EXPORT_MS }));
+    const upstreams = createUpstreams({ dataDir, env, stdioSocket: stdioSocketPath(dataDir) });
+    lifecycle.add("upstreams", () => upstreams.stop());
+
+    const app = createProxyApp({ config, controlPlane: () => plane, audit: spool, clock, logger, digestKey: readDigestKey(dataDir), upstreams });
+    lifecycle.add("app", () => app.close());
+    lifecycle.add("calls", () => app.drain(DRAIN_MS));
+    await app.listen({ host: config.host, port: config.port });
+    context.ready({ port: (app.server.address() as AddressInfo).port });
+    await stopped;
+  } finally {
+    setTimeout(() => process.exit(1), EXIT_MS).unref();
+    await lifecycle.stop();
+  }
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from "commander";
+import { systemClock } from "./collector/kernel/clock.ts";
+import { loadConfig, type ConfigSource } from "./collector/kernel/config.ts";
+import type { CommandContext, RegisterCommands } from "./collector/kernel/command.ts";
+import { describeError, SignalboxError } from "./collector/kernel/errors.ts";
+import { createLogger } from "./collector/kernel/log.ts";
+import { packageVersion } from "./collector/kernel/package-info.ts";
+
+/**
+ * The one file that sees every folder. Each command's code is loaded only when it is called for, because the roles are
+ * separate processes and none of them should carry the others' libraries.
+ */
+const commands: readonly { names: readonly string[]; load: () => Promise<RegisterCommands> }[] = [
+  { names: ["up"], load: async () => (await import("./proxy/commands/up.ts")).registerUp },
+  { names: ["store"], load: async () => (await import("./collector/engine/command.ts")).registerStore },
+  { names: ["collector", "migrate", "sql"], load: async () => (await import("./collector/command.ts")).registerCollector },
+  { names: ["audit"], load: async () => (await import("./collector/audit/command.ts")).registerAudit },
+  { names: ["proxy"], load: async () => (await import("./proxy/commands/proxy.ts")).registerProxy },
+  { names: ["registry", "policy", "keys"], load: async () => (await import("./proxy/commands/control.ts")).registerControl },
+  { names: ["jobs", "eval"], load: async () => (await import("./analytics/command.ts")).registerAnalytics },
+  { names: ["alerts", "incidents"], load: async () => (await import("./alerts/command.ts")).registerAlerts },
+  { names: ["backend", "report", "explain"], load: async () => (await import("./dashboards/command.ts")).registerDashboards },
+];
+
+async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command("signalbox")
+    .description("An enforcing MCP proxy whose every call is a record: query it, alert on it, prove it complete.")
+    .version(packageVersion())
+    .option("--config <file>", "configuration file (default: signalbox.yaml in this folder, or built-in defaults)")
+    .showHelpAfterError("Run with --help to see what is possible.")
+    .exitOverride();
+  const context = createContext(program);
+  const asked = argv.find((arg) => commands.some((c) => c.names.includes(arg)));
+  const wanted = asked ? commands.filter((c) => c.names.includes(asked)) : commands;
+  for (const command of wanted) (await command.load())(program, context);
+  await program.parseAsync(argv, { from: "user" });
+}
+
+function createContext(program: Command): CommandContext {
+  let config: ConfigSource | undefined;
+  return {
+    config: () => (config ??= loadConfig({ file: program.opts<{ config?: string }>().config, cwd: process.cwd(), env: process.env })),
+    clock: systemClock,
+    env: process.env,
+    logger: (role) => createLogger(role, process.env.SIGNALBOX_LOG_LEVEL ?? "info"),
+    print: (line) => void process.stdout.write(`${line}\n`),
+    untilStopped,
+    ready: (info) => void process.send?.({ type: "ready", ...info }),
+  };
+}
+
+/** A role ends with its supervisor: a closed channel means that the process above is gone, however it went. */
+function untilStopped(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve());
+    process.on("disconnect", () => resolve());
+  });
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode;
+  } else {
+    process.stderr.write(`signalbox: ${describeError(error)}\n`);
+    process.send?.({ type: "failed", code: error instanceof SignalboxError ? error.code : undefined, message: describeError(error) });
+    if (process.env.SIGNALBOX_DEBUG) process.stderr.write(`${error instanceof Error ? error.stack : ""}\n`);
+    process.exitCode = 1;
+  }
+}
+// The channel to the supervisor would keep a role alive that has done its work.
+if (process.connected) process.disconnect();

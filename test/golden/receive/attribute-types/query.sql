@@ -1,0 +1,1 @@
+SELECT ServiceName, ResourceAttributes, SpanAttributes FROM otel_traces

@@ -1,0 +1,1 @@
+SELECT * FROM otel_traces ORDER BY SpanId

@@ -1,0 +1,108 @@
+import { silentLogger } from "../../../collector/kernel/log.ts";
+import { createStoreClient, type Store } from "../../../collector/store/client.ts";
+import { migrate } from "../../../collector/store/migrate.ts";
+import { startEngine } from "../../support/engine.ts";
+
+export const minute = 60_000;
+export const hour = 60 * minute;
+
+export interface TestStore {
+  store: Store;
+  stop(): Promise<void>;
+}
+
+/** A migrated store of its own in a process of its own. */
+export async function startTestStore(): Promise<TestStore> {
+  const engine = await startEngine();
+  const store = createStoreClient({ url: engine.url, caller: "test" });
+  await migrate({ store, folder: new URL("../../../collector/store/migrations/", import.meta.url), logger: silentLogger });
+  return {
+    store,
+    async stop() {
+      await store.close();
+      await engine.stop();
+    },
+  };
+}
+
+/** Empties what jobs read and write. */
+export async function clear(store: Store): Promise<void> {
+  for (const table of ["calls", "calls_1m", "latency_1m", "findings", "job_runs", "baselines", "metric_values", "incident_events", "registry_servers"]) {
+    await store.command(`TRUNCATE TABLE ${table}`);
+  }
+}
+
+/** Numbers in [0, 1) that are the same at every run (mulberry32). */
+export function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+export interface SeedCall {
+  atMs: number;
+  agent: string;
+  server: string;
+  tool: string;
+  taskId?: string;
+  taskClass?: string;
+  sessionId?: string;
+  effect?: string;
+  trusted?: boolean;
+  denied?: boolean;
+  reason?: string;
+  policyIds?: string[];
+  upstreamMs?: number;
+  proxyUs?: number;
+  producer?: string;
+  seq?: number;
+  method?: string;
+  /** Columns as they are stored, over everything above. */
+  columns?: Record<string, unknown>;
+}
+
+/** Inserts rows straight into `calls`; the rollups fill behind them. Each producer's sequence follows the order given. */
+export async function insertCalls(store: Store, calls: readonly SeedCall[]): Promise<void> {
+  const seqs = new Map<string, number>();
+  const rows = calls.map((call) => {
+    const producer = call.producer ?? "p1";
+    const seq = call.seq ?? (seqs.get(producer) ?? 0) + 1;
+    seqs.set(producer, seq);
+    return toRow(call, producer, seq);
+  });
+  for (let i = 0; i < rows.length; i += 5000) await store.insert("calls", rows.slice(i, i + 5000));
+}
+
+function toRow(call: SeedCall, producer: string, seq: number): object {
+  const denied = call.denied ?? false;
+  const upstreamUs = denied ? null : Math.round((call.upstreamMs ?? 5) * 1000);
+  return {
+    ts: new Date(call.atMs).toISOString(),
+    producer,
+    seq,
+    agent: call.agent,
+    method: call.method ?? "tools/call",
+    tool: call.tool,
+    server: call.server,
+    session_id: call.sessionId ?? "",
+    task_id: call.taskId ?? "",
+    task_class: call.taskClass ?? "",
+    effect: call.effect ?? "read",
+    trusted: call.trusted ?? true,
+    decision: denied ? "deny" : "allow",
+    basis: "explicit",
+    policy_ids: call.policyIds ?? [denied ? "deny-writes" : "allow-reads"],
+    policy_version: "v1",
+    reason: call.reason ?? (denied ? "rule" : ""),
+    mode: "enforce",
+    outcome: denied ? "denied" : "ok",
+    duration_us: (upstreamUs ?? 0) + 300,
+    proxy_us: call.proxyUs ?? 300,
+    upstream_us: upstreamUs,
+    ...call.columns,
+  };
+}

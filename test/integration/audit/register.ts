@@ -1,0 +1,72 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { FastifyInstance } from "fastify";
+import { startExporter, type Exporter } from "../../../collector/audit/exporter.ts";
+import { openSpool, type Spool } from "../../../collector/audit/spool.ts";
+import { openSpoolReader } from "../../../collector/audit/reader.ts";
+import { verify } from "../../../collector/audit/command.ts";
+import type { VerifyReport } from "../../../collector/audit/verify-report.ts";
+import { systemClock } from "../../../collector/kernel/clock.ts";
+import { silentLogger } from "../../../collector/kernel/log.ts";
+import { createReceiver } from "../../../collector/receive/receiver.ts";
+import { createTraceStore } from "../../../collector/receive/trace-store.ts";
+import { createStoreClient, type Store } from "../../../collector/store/client.ts";
+import { migrate } from "../../../collector/store/migrate.ts";
+import { startEngine } from "../../support/engine.ts";
+import { waitFor } from "../../support/wait.ts";
+
+/** A store with its receiver, and the way from a spool into it. */
+export interface Register {
+  readonly store: Store;
+  readonly storeUrl: string;
+  readonly collectorUrl: string;
+  spool(options?: { segmentBytes?: number }): Promise<{ spool: Spool; dir: string }>;
+  deliver(spool: Spool): Promise<void>;
+  check(dirs?: readonly string[], scope?: { since?: string; producer?: string }): Promise<VerifyReport>;
+  stop(): Promise<void>;
+}
+
+export async function startRegister(): Promise<Register> {
+  const engine = await startEngine();
+  const address = { url: engine.url, username: "default", password: "", database: "signalbox" };
+  const store = createStoreClient({ ...address, caller: "test" });
+  await store.ensureDatabase();
+  await migrate({ store, folder: new URL("../../../collector/store/migrations/", import.meta.url), logger: silentLogger });
+  const traceStore = createTraceStore({ ...address, maxConnections: 4 });
+  const limits = { maxBodyBytes: 16e6, maxDecompressedBytes: 64e6, maxInFlight: 8 };
+  const receiver: FastifyInstance = createReceiver({ store: traceStore, clock: systemClock, logger: silentLogger, limits });
+  const collectorUrl = await receiver.listen({ port: 0, host: "127.0.0.1" });
+  const root = await mkdtemp(join(tmpdir(), "signalbox-register-"));
+  const open: { stop(): Promise<void> }[] = [];
+
+  return {
+    store,
+    storeUrl: engine.url,
+    collectorUrl,
+    async spool({ segmentBytes } = {}) {
+      const dir = await mkdtemp(join(root, "spool-"));
+      const spool = await openSpool({ dir, producerPrefix: "px", clock: systemClock, logger: silentLogger, maxBytes: 1e9, segmentBytes });
+      open.push(spool);
+      return { spool, dir };
+    },
+    async deliver(spool) {
+      const exporter: Exporter = startExporter({ spool, endpoint: collectorUrl, logger: silentLogger, flushMs: 1 });
+      await spool.flush();
+      await waitFor("the collector to have everything", () => exporter.stats.pending === 0, { everyMs: 5 });
+      await exporter.stop();
+    },
+    async check(dirs = [], { since = "1970-01-02 00:00:00", producer = "" } = {}) {
+      const spools = await Promise.all(dirs.map(openSpoolReader));
+      return verify({ spools, store, scope: { since, producer }, clock: systemClock });
+    },
+    async stop() {
+      for (const item of open) await item.stop();
+      await receiver.close();
+      await traceStore.stop();
+      await store.close();
+      await engine.stop();
+      await rm(root, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import { randomBytes } from "node:crypto";
+import type { AddressInfo } from "node:net";
+import { systemClock } from "../../collector/kernel/clock.ts";
+import { silentLogger } from "../../collector/kernel/log.ts";
+import { proxyConfigSchema } from "../../proxy/config.ts";
+import type { ControlPlane } from "../../proxy/control-plane.ts";
+import type { Authentication } from "../../proxy/identity/identity.ts";
+import type { DecisionInput, DecisionResult } from "../../proxy/policy/decision.ts";
+import { serverEntrySchema, type ServerEntry } from "../../proxy/registry/server-entry.ts";
+import { createProxyApp } from "../../proxy/server.ts";
+import { createUpstreams } from "../../proxy/upstream/upstreams.ts";
+import { memoryAudit, type MemoryAudit } from "./memory-audit.ts";
+
+export interface TestProxy {
+  /** Of the first server. */
+  readonly url: string;
+  readonly baseUrl: string;
+  readonly audit: MemoryAudit;
+  stop(): Promise<void>;
+  drain(graceMs: number): Promise<void>;
+}
+
+export interface TestProxyOptions {
+  readonly servers: readonly unknown[];
+  readonly decide?: (input: DecisionInput) => Partial<DecisionResult>;
+  readonly config?: Record<string, unknown>;
+  readonly stdioSocket?: string;
+  readonly env?: Record<string, string>;
+  readonly audit?: MemoryAudit;
+}
+
+/** Keys that the test proxy knows, and whom they stand for. */
+export const testKeys = { alice: "key-alice", bob: "key-bob" } as const;
+export const asAlice = { authorization: `Bearer ${testKeys.alice}` };
+export const asBob = { authorization: `Bearer ${testKeys.bob}` };
+
+/** The real app on a free port, with two callers, rules that a test chooses and an audit log in memory. */
+export async function startProxyApp(options: TestProxyOptions): Promise<TestProxy> {
+  const audit = options.audit ?? memoryAudit();
+  const entries = options.servers.map((server) => serverEntrySchema.parse(server) as ServerEntry);
+  const upstreams = createUpstreams({ dataDir: "", env: options.env ?? {}, stdioSocket: options.stdioSocket ?? "" });
+  const app = createProxyApp({
+    config: proxyConfigSchema.parse({ ...options.config }),
+    controlPlane: controlPlaneOf(entries, options.decide),
+    audit,
+    clock: systemClock,
+    logger: silentLogger,
+    digestKey: randomBytes(32),
+    upstreams,
+  });
+  await app.listen({ host: "127.0.0.1", port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  const baseUrl = `http://127.0.0.1:${port}`;
+  return {
+    url: `${baseUrl}/mcp/${entries[0]?.name ?? ""}`,
+    baseUrl,
+    audit,
+    drain: (graceMs) => app.drain(graceMs),
+    stop: async () => {
+      await app.close();
+      await upstreams.stop();
+    },
+  };
+}
+
+function controlPlaneOf(entries: readonly ServerEntry[], decide: TestProxyOptions["decide"]): () => ControlPlane {
+  const plane: ControlPlane = {
+    registry: { revision: "r1", servers: new Map(entries.map((entry) => [entry.name, entry])) },
+    policies: {
+      version: "p1",
+      decide: (input) => ({ decision: "allow", basis: "explicit", policyIds: ["all"], policyVersion: "p1", reason: "rule", message: "", ...decide?.(input) }),
+    },
+    authenticator: { authenticate: (authorization, apiKey) => whois(authorization?.replace(/^Bearer /, "") ?? apiKey) },
+  };
+  return () => plane;
+}
+
+function whois(key: string | undefined): Authentication {
+  const agent = Object.entries(testKeys).find(([, value]) => value === key)?.[0];
+  if (agent === undefined) return { ok: false, why: key === undefined ? "missing" : "unknown" };
+  return { ok: true, identity: { agent, principal: `user:${agent}`, delegation: [], credentialId: `key-of-${agent}`, taskId: "", taskClass: "" } };
+}
+
+/** A registry entry for an upstream that is already running. */
+export function httpServer(url: string, more: Record<string, unknown> = {}): unknown {
+  return { name: "fixture", version: "1.0.0", owner: "platform-team", contact: "#platform", lifecycle: "approved", riskTier: "low", endpoint: { transport: "streamable-http", url }, ...more };
+}

@@ -1,0 +1,53 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemClock } from "../../collector/kernel/clock.ts";
+import { silentLogger } from "../../collector/kernel/log.ts";
+import { serverEntrySchema, type ServerEntry } from "../../proxy/registry/server-entry.ts";
+import { startStdioHost, type StdioHostOptions } from "../../proxy/upstream/stdio-host/host.ts";
+import { startProxyApp, type TestProxy, type TestProxyOptions } from "./proxy-app.ts";
+
+export interface StdioProxy extends TestProxy {
+  readonly dir: string;
+}
+
+export interface StdioServer {
+  readonly name: string;
+  readonly command: string;
+  readonly args?: readonly string[];
+  readonly maxProcesses?: number;
+  readonly riskTier?: string;
+}
+
+/** A proxy in front of stdio servers, whose host runs in this process. */
+export async function startStdioProxy(
+  servers: readonly StdioServer[],
+  options: Pick<StdioHostOptions, "idleMs" | "probeMs"> & Pick<TestProxyOptions, "decide"> = {},
+): Promise<StdioProxy> {
+  const dir = mkdtempSync(join(tmpdir(), "signalbox-"));
+  const entries = servers.map(({ name, riskTier = "low", ...endpoint }) =>
+    serverEntrySchema.parse({ name, owner: "platform-team", lifecycle: "approved", riskTier, endpoint: { transport: "stdio", ...endpoint } }) as ServerEntry,
+  );
+  const socketPath = join(dir, "stdio.sock");
+  const host = await startStdioHost({
+    socketPath,
+    registry: () => ({ revision: "r1", servers: new Map(entries.map((entry) => [entry.name, entry])) }),
+    dataDir: dir,
+    env: process.env,
+    clock: systemClock,
+    logger: silentLogger,
+    maxBodyBytes: 4 * 1024 * 1024,
+    maxResultBytes: 32 * 1024 * 1024,
+    ...options,
+  });
+  const proxy = await startProxyApp({ servers: entries, stdioSocket: socketPath, ...options });
+  return {
+    ...proxy,
+    dir,
+    stop: async () => {
+      await proxy.stop();
+      await host.stop();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,96 @@
+import { Command } from "commander";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { manualClock } from "../../../collector/kernel/clock.ts";
+import type { CommandContext } from "../../../collector/kernel/command.ts";
+import { loadConfig } from "../../../collector/kernel/config.ts";
+import { silentLogger } from "../../../collector/kernel/log.ts";
+import { registerControl } from "../../../proxy/commands/control.ts";
+
+const fixtures = join(import.meta.dirname, "../../fixtures");
+let exitCode: typeof process.exitCode;
+beforeEach(() => (exitCode = process.exitCode));
+afterEach(() => (process.exitCode = exitCode));
+
+/** A folder with a configuration of its own, in which the good fixtures lie. */
+function project(): string {
+  const cwd = mkdtempSync(join(tmpdir(), "signalbox-"));
+  writeFileSync(join(cwd, "signalbox.yaml"), "dataDir: data\nproxy: { registry: registry, policies: policies }\n");
+  cpSync(join(fixtures, "policies/registry"), join(cwd, "registry"), { recursive: true });
+  mkdirSync(join(cwd, "policies/tests"), { recursive: true });
+  writeFileSync(join(cwd, "policies/all.yaml"), "rules:\n  - { id: read, effect: allow, match: { servers: [tickets], effects: [read] } }\n");
+  return cwd;
+}
+
+function run(cwd: string, ...args: string[]): { lines: string[]; code: number } {
+  const lines: string[] = [];
+  const context: CommandContext = {
+    config: () => loadConfig({ cwd, env: {} }),
+    clock: manualClock(Date.UTC(2026, 5, 1)),
+    env: {},
+    logger: () => silentLogger,
+    print: (line) => void lines.push(line),
+    untilStopped: () => Promise.resolve(),
+    ready: () => undefined,
+  };
+  const program = new Command("signalbox").exitOverride();
+  registerControl(program, context);
+  process.exitCode = 0;
+  program.parse(args, { from: "user" });
+  return { lines, code: Number(process.exitCode) };
+}
+
+it("registry check says that all is well, or each fault with its place and exit code 1", () => {
+  const cwd = project();
+  expect(run(cwd, "registry", "check")).toMatchObject({ code: 0, lines: [expect.stringMatching(/3 servers, revision [0-9a-f]{12}, no faults$/)] });
+  const bad = join(cwd, "registry/bad.yaml");
+  writeFileSync(bad, "name: x\nlifecycle: open\nendpoint: { transport: stdio, command: x }\n");
+  expect(run(cwd, "registry", "check")).toEqual({
+    code: 1,
+    lines: [`${bad}:2:12: lifecycle: not one of the known values (one of: proposed, approved, deprecated, retired)`],
+  });
+  const json = JSON.parse(run(cwd, "registry", "check", "--json").lines.join("\n")) as { problems: object[] };
+  expect(json.problems).toMatchObject([{ file: bad, line: 2, column: 12 }]);
+});
+
+it("registry list shows a line for each server", () => {
+  const { lines } = run(project(), "registry", "list");
+  expect(lines.map((line) => line.split(" ")[0])).toEqual(["server", "draft", "files", "tickets", "revision"]);
+});
+
+it("policy check reports what loads and yet cannot work", () => {
+  const cwd = project();
+  expect(run(cwd, "policy", "check").code).toBe(0);
+  writeFileSync(join(cwd, "policies/more.yaml"), "rules:\n  - { id: lost, effect: deny, match: { servers: [mail] } }\n");
+  const { code, lines } = run(cwd, "policy", "check");
+  expect(code).toBe(1);
+  expect(lines).toEqual([expect.stringContaining('more.yaml:2:50: rule lost: no server is named "mail"')]);
+});
+
+it("policy test prints each case, and where and how a failed one differs", () => {
+  const cwd = project();
+  const input = "{ agent: build, server: tickets, tool: search }";
+  writeFileSync(join(cwd, "policies/tests/cases.yaml"), `cases:\n  - { name: good, input: ${input}, expect: { decision: allow } }\n`);
+  expect(run(cwd, "policy", "test")).toEqual({ code: 0, lines: ["pass  good", "1 of 1 case passed"] });
+  writeFileSync(join(cwd, "policies/tests/other.yaml"), `cases:\n  - { name: bad, input: ${input}, expect: { decision: deny } }\n`);
+  const { code, lines } = run(cwd, "policy", "test");
+  expect(code).toBe(1);
+  expect(lines.slice(1, 3)).toEqual(["FAIL  bad", "1 of 2 cases passed"]);
+  expect(lines[3]).toMatch(/other\.yaml:2:5: bad: decision: expected deny, got allow$/);
+});
+
+it("keys create prints a key once, and keys list its id and state", () => {
+  const cwd = project();
+  expect(run(cwd, "keys", "list").lines[0]).toMatch(/^no keys yet/);
+  const { lines } = run(cwd, "keys", "create", "--agent", "build", "--principal", "ci", "--ttl-days", "30");
+  expect(lines[0]).toMatch(/^sbx_/);
+  expect(readFileSync(join(cwd, "data/keys.yaml"), "utf8")).not.toContain(lines[0]);
+  const list = run(cwd, "keys", "list").lines;
+  expect(list[1]!.split(/ {2,}/)).toEqual([lines[0]!.split("_")[1], "build", "ci", "-", "any", "2026-06-01", "2026-07-01", "valid"]);
+});
+
+it("keys create refuses a life of no days", () => {
+  expect(() => run(project(), "keys", "create", "--agent", "build", "--ttl-days", "0")).toThrow("a whole number of days");
+});
