@@ -44,10 +44,11 @@ export function createAlerting(deps: {
   const byId = new Map(rules.map((r) => [r.id, r]));
   let running: Promise<TickResult> | undefined;
   let stopped = false;
+  let lastStale = "";
 
   const run = async (nowMs: number): Promise<TickResult> => {
     const sinceMs = nowMs - lookBackMs;
-    const [windows, findings, current] = await Promise.all([evaluatedWindows(store, sinceMs), findingsBetween(store, sinceMs, nowMs), currentAlerts(store, nowMs - currentLookBackMs)]);
+    const [windows, findings, current] = await Promise.all([evaluatedWindows(store, sinceMs, nowMs), findingsBetween(store, sinceMs, nowMs), currentAlerts(store, nowMs - currentLookBackMs)]);
     const decided: Decided[] = [];
     const stale: string[] = [];
     for (const rule of rules) {
@@ -58,9 +59,18 @@ export function createAlerting(deps: {
       if (result.overCap > 0) logger.warn({ rule: rule.id, notOpened: result.overCap }, "too many active alerts of one rule");
       decided.push(...result.decided);
     }
+    noteStale(stale);
     const transitions = await record(decided, nowMs);
     const sent = await outbox.drain(nowMs);
     return { transitions, delivered: sent.delivered, stale };
+  };
+
+  const noteStale = (stale: readonly string[]): void => {
+    const now = stale.join(", ");
+    if (now === lastStale) return;
+    lastStale = now;
+    if (now === "") logger.info("every detector is evaluated again");
+    else logger.warn({ detectors: stale }, "detectors have evaluated nothing of late; their alerts keep their state");
   };
 
   /** Notifications are queued before the state is written: a crash in between decides again and finds them queued. */

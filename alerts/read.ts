@@ -13,9 +13,9 @@ const jobOf: Readonly<Record<Finding["detector"], string>> = {
   sequence_gap: "sequence-gaps",
 };
 
-/** Ends of the windows that each detector has finished, oldest first. */
-export async function evaluatedWindows(store: Store, sinceMs: number): Promise<Map<string, number[]>> {
-  const rows = await select<{ job: string; end_ms: string | number }>(store, "windows", { since_ms: sinceMs, jobs: Object.values(jobOf) });
+/** Ends of the windows that each detector has finished, oldest first. A replay's later windows are not known yet. */
+export async function evaluatedWindows(store: Store, sinceMs: number, untilMs: number): Promise<Map<string, number[]>> {
+  const rows = await select<{ job: string; end_ms: string | number }>(store, "windows", { since_ms: sinceMs, until_ms: untilMs, jobs: Object.values(jobOf) });
   const out = new Map<string, number[]>();
   for (const [detector, job] of Object.entries(jobOf)) {
     out.set(detector, rows.filter((r) => r.job === job).map((r) => Number(r.end_ms)).sort((a, b) => a - b));

@@ -24,7 +24,7 @@ export const analyticsConfigSchema = z.strictObject({
       historyMs: ms.default(7 * days),
       latenessMs: ms.default(1 * minutes),
       minExcess: z.number().nonnegative().default(5),
-      minRateRise: z.number().nonnegative().default(0.05),
+      minRateRise: z.number().nonnegative().default(0.02),
       minRatio: z.number().min(1).default(2),
       fdr: share.default(0.05),
       pageFdr: share.default(0.01),

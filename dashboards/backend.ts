@@ -5,6 +5,7 @@ import { analyticsConfigSchema, createJobs, createRunLog, createScheduler } from
 import { storeConfigSchema } from "../collector/config.ts";
 import type { CommandContext } from "../collector/kernel/command.ts";
 import { Lifecycle, withDeadline } from "../collector/kernel/lifecycle.ts";
+import { portError } from "../collector/kernel/ports.ts";
 import type { Logger } from "../collector/kernel/log.ts";
 import { createStoreClient, type Store } from "../collector/store/client.ts";
 import { createConsoleApp } from "./app.ts";
@@ -42,7 +43,9 @@ export async function runBackend(context: CommandContext, overrides: { host?: st
   let ready = false;
   const app = createConsoleApp({ store, readOnlyStore, rawQuery, clock: context.clock, config, logger, reportsDir, storeReady: () => ready });
   life.add("console", () => app.close());
-  const address = await app.listen({ host: config.host, port: config.port });
+  const address = await app.listen({ host: config.host, port: config.port }).catch((error: unknown) => {
+    throw portError("dashboards", config.host, config.port, error);
+  });
   const stopping = new AbortController();
   life.add("waiting", () => stopping.abort());
 
@@ -65,8 +68,6 @@ export async function runBackend(context: CommandContext, overrides: { host?: st
   context.ready({ url: address });
   await Promise.race([context.untilStopped(), started.then(() => new Promise<never>(() => undefined))]);
   await withDeadline(life.stop(), stopWithinMs, "stopping the backend").catch((error: unknown) => logger.warn({ error: String(error) }, "stopped by the deadline"));
-  // What is left after the deadline is a connection or a timer of a query that is given up.
-  setTimeout(() => process.exit(0), 200).unref();
 }
 
 /** Until the newest of the tables that pages read is there: migrations run elsewhere. */

@@ -18,7 +18,11 @@ export const registerDashboards: RegisterCommands = (program, context) => {
     .description("run the analytics jobs, the alerts and the console until stopped")
     .option("--host <host>")
     .option("--port <port>", "port of the console; 0 takes any free one")
-    .action((flags: { host?: string; port?: string }) => runBackend(context, { ...(flags.host ? { host: flags.host } : {}), ...(flags.port ? { port: Number(flags.port) } : {}) }));
+    .action(async (flags: { host?: string; port?: string }) => {
+      await runBackend(context, { ...(flags.host ? { host: flags.host } : {}), ...(flags.port ? { port: Number(flags.port) } : {}) });
+      // What is left then is a connection or a timer of a query that was given up; it must not hold the process.
+      setTimeout(() => process.exit(), 200).unref();
+    });
   program
     .command("report")
     .description("compute the leadership report of a period (default: as many days as a scheduled one covers, up to now)")
@@ -28,7 +32,7 @@ export const registerDashboards: RegisterCommands = (program, context) => {
     .option("--out <file>", "write it there instead of printing it")
     .action((flags: { from?: string; to?: string; format: ReportFormat; out?: string }) => withStore(context, (store) => report(context, store, flags)));
   program
-    .command("explain <call id>")
+    .command("explain <call-id>")
     .description("say in words why a call was decided as it was, from what was recorded then")
     .option("--json", "print everything that is known as JSON")
     .action((id: string, flags: { json?: boolean }) =>

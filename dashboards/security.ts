@@ -1,11 +1,12 @@
 import type { FastifyInstance } from "fastify";
 
-/** Sent with every answer. No inline script; the style nonce of a page is CodeMirror's and React's `style` attributes are not markup. */
+/** Sent with every answer. Nothing inline runs; the nonce of a page is for the styles that the SQL editor makes. */
 const policy = (nonce: string): string =>
   [
     "default-src 'none'",
     "script-src 'self'",
     `style-src 'self' 'nonce-${nonce}'`,
+    // The browser itself writes such attributes while somebody edits in the SQL box; they can't run anything.
     "style-src-attr 'unsafe-inline'",
     "img-src 'self' data:",
     "font-src 'self'",

@@ -1,11 +1,11 @@
 import { fork, type ChildProcess } from "node:child_process";
 import cluster from "node:cluster";
-import { createServer } from "node:net";
 import { availableParallelism } from "node:os";
 import type { CommandContext } from "../collector/kernel/command.ts";
 import { storeConfigSchema } from "../collector/config.ts";
 import { SignalboxError, formatProblem } from "../collector/kernel/errors.ts";
 import { Lifecycle } from "../collector/kernel/lifecycle.ts";
+import { refuseTakenPort } from "../collector/kernel/ports.ts";
 import { createStoreClient } from "../collector/store/client.ts";
 import { proxyConfigSchema, type ProxyConfig } from "./config.ts";
 import { controlFiles } from "./control-files.ts";
@@ -34,7 +34,7 @@ export async function runPrimary(context: CommandContext, overrides: ProxyOverri
   const files = controlFiles(source, config);
   const plane = loadControlPlane(files);
   ensureDigestKey(source.dataDir);
-  await refuseTakenPort(config);
+  await refuseTakenPort("proxy", config.host, config.port);
 
   const stopped = context.untilStopped();
   const lifecycle = new Lifecycle();
@@ -115,20 +115,4 @@ function publish(context: CommandContext): Publisher {
 function policyText(directory: string, dataDir: string): { version: string; rules: string } {
   const { set, rules } = loadPolicies(directory, { dataDir });
   return { version: set.version, rules: JSON.stringify(rules.map((rule) => rule.compiled.rule)) };
-}
-
-async function refuseTakenPort({ host, port }: ProxyConfig): Promise<void> {
-  if (port === 0) return;
-  await new Promise<void>((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", (error: NodeJS.ErrnoException) => {
-      const why = error.code === "EADDRINUSE" ? "is taken" : `cannot be listened on (${error.code ?? error.message})`;
-      reject(
-        new SignalboxError("E_PORT", `port ${port} on ${host} ${why}`, {
-          remedy: "choose another with --port, SIGNALBOX_PROXY_PORT or proxy.port in signalbox.yaml",
-        }),
-      );
-    });
-    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve()));
-  });
 }

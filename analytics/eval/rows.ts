@@ -48,8 +48,12 @@ function toRow(header: readonly string[], cells: readonly string[]): Row {
 export function splitCsv(line: string): string[] {
   if (!line.includes('"')) return line.split(",");
   const cells: string[] = [];
-  const cell = /(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g;
-  for (const match of line.matchAll(cell)) cells.push(match[1]?.replaceAll('""', '"') ?? match[2] ?? "");
+  const cell = /"((?:[^"]|"")*)"|([^,]*)/y;
+  for (let at = 0; at <= line.length; at = cell.lastIndex + 1) {
+    cell.lastIndex = at;
+    const match = cell.exec(line)!;
+    cells.push(match[1]?.replaceAll('""', '"') ?? match[2]!);
+  }
   return cells;
 }
 

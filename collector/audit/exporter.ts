@@ -81,7 +81,7 @@ class SpoolExporter implements Exporter {
   #stopping: Promise<void> | undefined;
 
   constructor(options: ExporterOptions) {
-    const { spool, clock = systemClock, maxBatch = 5000, maxBatchBytes = 6 * 1024 * 1024, flushMs = 500, random = Math.random } = options;
+    const { spool, clock = systemClock, maxBatch = 5000, maxBatchBytes = 6 * 1024 * 1024, flushMs = 1000, random = Math.random } = options;
     const sender = options.sender ?? createSender(options.endpoint, clock);
     this.#options = { ...options, clock, maxBatch, maxBatchBytes, flushMs, random, sender };
     this.#spool = spool;
@@ -157,6 +157,8 @@ class SpoolExporter implements Exporter {
     const { flushMs, maxBatch } = this.#options;
     if (this.#draining || this.#limit < maxBatch || this.#delivery.cursor.sending || this.#pending >= maxBatch) return;
     this.#wakeAt = maxBatch;
+    // Every commit while the last batch was under way has set it, which would end this wait before it began.
+    this.#wake.clear();
     await this.#wake.wait(flushMs, this.#abort.signal);
     this.#wakeAt = 1;
   }

@@ -8,6 +8,11 @@ export class Signal {
     this.#resolve?.();
   }
 
+  /** Forgets what happened while nobody waited. */
+  clear(): void {
+    this.#set = false;
+  }
+
   /** Resolves at the next `set`, after `ms` (null: never), or when `signal` is aborted. One waiter at a time. */
   async wait(ms: number | null, signal: AbortSignal): Promise<void> {
     if (!this.#set && !signal.aborted) {

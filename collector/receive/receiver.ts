@@ -34,6 +34,15 @@ export function createReceiver(deps: ReceiverDeps): FastifyInstance {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
 
+  // A request that is answered while the receiver closes must not leave its connection open: closing waits for it.
+  let closing = false;
+  app.addHook("preClose", async () => {
+    closing = true;
+  });
+  app.addHook("onSend", async (_request, reply) => {
+    if (closing) reply.header("connection", "close");
+  });
+
   app.setErrorHandler((error: FastifyError | Refusal, request, reply) => {
     counts.refused++;
     const refusal = error instanceof Refusal ? error : asRefusal(error, limits);
@@ -87,6 +96,9 @@ export function createReceiver(deps: ReceiverDeps): FastifyInstance {
     const body = await decompress(sent, request.headers["content-encoding"], limits.maxDecompressedBytes);
     const block = decode(body, encoding, limits);
     if (block.rejected > 0) logger.warn({ rejected: block.rejected, stored: block.rows, problem: block.firstProblem }, "spans were rejected");
+    // A numbered batch is stored whole or not at all: half of it would be stored again when its sender looks for the bad
+    // span with smaller batches, each with a name of its own.
+    if (block.rejected > 0 && batchName !== undefined) throw new Refusal(400, block.firstProblem ?? "a span cannot be stored");
     if (block.rows > 0) await insert(block, batchName);
     return block;
   }

@@ -33,7 +33,13 @@ export async function startCollector({ config, store, clock, logger }: Collector
   const receiver = createReceiver({ store: traces, clock, logger, limits: config });
   const lifecycle = new Lifecycle();
   lifecycle.add("store connection", () => traces.stop());
-  lifecycle.add("receiver", () => withDeadline(receiver.close(), STOP_TIMEOUT_MS, "finishing the requests in progress"));
+  lifecycle.add("receiver", async () => {
+    try {
+      await withDeadline(receiver.close(), STOP_TIMEOUT_MS, "finishing the requests in progress");
+    } finally {
+      receiver.server.closeAllConnections();
+    }
+  });
   try {
     return { url: await receiver.listen({ host: config.host, port: config.port }), stop: () => lifecycle.stop() };
   } catch (cause) {

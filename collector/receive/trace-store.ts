@@ -43,7 +43,7 @@ export function createTraceStore(options: TraceStoreOptions): TraceStore & Stopp
   });
   return {
     async insert(block, token) {
-      const { stream } = await client.exec({
+      const { stream, summary } = await client.exec({
         query: "INSERT INTO otel_traces FORMAT Native",
         values: Readable.from(block.native()),
         clickhouse_settings: {
@@ -54,6 +54,8 @@ export function createTraceStore(options: TraceStoreOptions): TraceStore & Stopp
         },
       });
       stream.resume();
+      // A repeated block counts as written too, so nothing written means that a store accepted the request and ignored it.
+      if (summary?.written_rows === "0") throw new Error("the store acknowledged an insert that it did not do");
     },
     async problem() {
       try {

@@ -53,7 +53,7 @@ export function offendersOf(metric: string, b: Behind, range: Range, base: strin
     case "explicit_policy_coverage":
       return b.defaults.map((r) => ({
         name: `${s(r.agent) || "unknown"} to ${[s(r.server) || "no server", s(r.tool)].filter(Boolean).join("/")}`,
-        detail: `${num(r.total)} calls, default ${s(r.decision)}`,
+        detail: `${callCount(r.total)}, default ${s(r.decision)}`,
         owner: "",
         weight: num(r.total),
         link: calls({ basis: "default", agent: s(r.agent), server: s(r.server), tool: s(r.tool) }),
@@ -61,7 +61,7 @@ export function offendersOf(metric: string, b: Behind, range: Range, base: strin
     case "high_risk_exception_rate":
       return b.exceptions.map((r) => ({
         name: s(r.exception_id) || "unnamed exception",
-        detail: `${num(r.total)} calls of ${s(r.agent)} to ${s(r.server)}`,
+        detail: `${callCount(r.total)} of ${s(r.agent)} to ${s(r.server)}`,
         owner: s(r.server_owner),
         weight: num(r.total),
         link: calls({ basis: "exception", server: s(r.server) }),
@@ -75,4 +75,5 @@ export function offendersOf(metric: string, b: Behind, range: Range, base: strin
   }
 }
 
+const callCount = (n: unknown): string => `${num(n)} call${num(n) === 1 ? "" : "s"}`;
 const age = (ms: number): string => (ms >= 2 * 24 * 3600_000 ? `${Math.floor(ms / (24 * 3600_000))} days` : `${Math.max(0, Math.round(ms / 3600_000))} h`);

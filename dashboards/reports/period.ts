@@ -32,5 +32,6 @@ export function describePeriod(range: Range, timeZone: string): string {
     return `UTC${minutes < 0 ? "-" : "+"}${Math.floor(Math.abs(minutes) / 60)}${rest ? `:${String(rest).padStart(2, "0")}` : ""}`;
   };
   const [a, b] = [offset(range.fromMs), offset(range.toMs)];
-  return `${local(range.fromMs)} to ${local(range.toMs)} (${timeZone}, ${a === b ? a : `${a} to ${b}`})`;
+  const zone = timeZone === "UTC" ? timeZone : `${timeZone}, ${a === b ? a : `${a} to ${b}`}`;
+  return `${local(range.fromMs)} to ${local(range.toMs)} (${zone})`;
 }

@@ -7,13 +7,17 @@ export type Guarded = { readonly ok: true; readonly statement: string } | { read
 const readers = new Set(["SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS"]);
 const maxLength = 100_000;
 
-/** Words that have no place in a read here, wherever they stand outside of strings, with what to do instead. */
-const refusedWords: Readonly<Record<string, string>> = {
-  OUTFILE: "results can't be written to a file of the server",
-  INFILE: "files of the server can't be read",
-  FORMAT: "the console chooses the format: leave FORMAT out",
-  SETTINGS: "limits are set by the console: leave SETTINGS out",
+/** Clauses that have no place in a read here, with what to do instead: a word, and the one that must stand before it. */
+const refusedClauses: Readonly<Record<string, { after?: string; why: string }>> = {
+  OUTFILE: { after: "INTO", why: "results can't be written to a file of the server" },
+  INFILE: { after: "FROM", why: "files of the server can't be read" },
+  FORMAT: { why: "the console chooses the format: leave FORMAT out" },
+  SETTINGS: { why: "limits are set by the console: leave SETTINGS out" },
 };
+
+/** A column may be called format or settings: then one of these follows, or stands before it. */
+const afterColumn = new Set("AS FROM WHERE PREWHERE GROUP ORDER HAVING LIMIT UNION ASC DESC AND OR IN LIKE ILIKE IS NOT BETWEEN THEN ELSE END OVER".split(" "));
+const beforeColumn = new Set(["AS", ".", ","]);
 
 /** Functions that reach outside of the database. */
 const refusedFunctions =
@@ -34,12 +38,20 @@ export function guardSql(text: string): Guarded {
   if (!head || !readers.has(head.text.toUpperCase())) return refuse(`only statements that read: ${[...readers].join(", ")}`, first.at);
   for (const [i, token] of body.entries()) {
     if (token.kind !== "word") continue;
-    const why = refusedWords[token.text.toUpperCase()];
-    // A column may be called format; a clause stands before a word, and a function before a bracket.
-    if (why && body[i + 1]?.kind === "word" && body[i - 1]?.text !== "." && body[i - 1]?.text !== ",") return refuse(why, token.at);
+    const why = clauseAt(body, i);
+    if (why) return refuse(why, token.at);
     if (body[i + 1]?.text === "(" && refusedFunctions.test(token.text)) return refuse(`${token.text}() is not available here`, token.at);
   }
   return { ok: true, statement: end >= 0 ? text.slice(0, tokens[end]!.at) : text };
+}
+
+function clauseAt(body: readonly Token[], i: number): string | undefined {
+  const clause = refusedClauses[body[i]!.text.toUpperCase()];
+  if (!clause) return undefined;
+  const before = body[i - 1]?.text.toUpperCase() ?? "";
+  if (clause.after) return before === clause.after ? clause.why : undefined;
+  const next = body[i + 1];
+  return next?.kind === "word" && !afterColumn.has(next.text.toUpperCase()) && !beforeColumn.has(before) ? clause.why : undefined;
 }
 
 const refuse = (why: string, position: number): Guarded => ({ ok: false, why, position });

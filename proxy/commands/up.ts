@@ -1,10 +1,10 @@
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { storeConfigSchema, collectorConfigSchema } from "../../collector/config.ts";
 import type { CommandContext, RegisterCommands } from "../../collector/kernel/command.ts";
 import type { ConfigSource } from "../../collector/kernel/config.ts";
 import { SignalboxError } from "../../collector/kernel/errors.ts";
 import { acquireLock } from "../../collector/kernel/lock.ts";
+import { refuseTakenPort } from "../../collector/kernel/ports.ts";
 import { superviseRole, type Role, type RoleEvent, type RoleSpec } from "../../collector/kernel/supervise.ts";
 import { proxyConfigSchema, type ProxyConfig } from "../config.ts";
 import type { ControlPlane } from "../control-plane.ts";
@@ -15,7 +15,7 @@ import { ensureSampleKeys } from "../sample/sample.ts";
 import { welcome } from "./welcome.ts";
 
 /** Each role may take this long to stop before it is killed; the proxy, whose calls are in flight, goes first. */
-const STOP_TIMEOUT_MS = { proxy: 3000, backend: 1500, collector: 1000, store: 1500 } as const;
+const STOP_TIMEOUT_MS = { proxy: 3600, backend: 2600, collector: 600, store: 1000 } as const;
 
 export const registerUp: RegisterCommands = (program, context) => {
   program
@@ -114,24 +114,7 @@ async function refuseTakenPorts(config: ConfigSource): Promise<void> {
   const store = config.section("store", storeConfigSchema);
   const collector = config.section("collector", collectorConfigSchema);
   const proxy = config.section("proxy", proxyConfigSchema);
-  const wanted = [
-    ...(store.external ? [] : [["store", store.host, store.port] as const]),
-    ["collector", collector.host, collector.port] as const,
-    ["proxy", proxy.host, proxy.port] as const,
-  ];
-  for (const [section, host, port] of wanted) {
-    if (!(await isFree(host, port))) {
-      throw new SignalboxError("E_PORT", `port ${port} on ${host}, which the ${section} needs, is taken`, {
-        remedy: `stop what listens there, or choose another port: SIGNALBOX_${section.toUpperCase()}_PORT, or ${section}.port in signalbox.yaml`,
-      });
-    }
-  }
-}
-
-function isFree(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", (error: NodeJS.ErrnoException) => (error.code === "EADDRINUSE" ? resolve(false) : reject(error)));
-    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve(true)));
-  });
+  if (!store.external) await refuseTakenPort("store", store.host, store.port);
+  await refuseTakenPort("collector", collector.host, collector.port);
+  await refuseTakenPort("proxy", proxy.host, proxy.port);
 }

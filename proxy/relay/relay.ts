@@ -161,7 +161,7 @@ async function decideAndForward(exchange: Exchange): Promise<void> {
   }
   call.upstreamAddress = upstream.address;
   call.transport = upstream.transport;
-  // Registered while the socket is known to be open; an intent may take a moment to become durable.
+  // The client may have left by the time that the intent is durable.
   if (entry.riskTier === "high") {
     exchange.intent = await context.audit.intend(call.draft({ outcome: "interrupted", errorType: "interrupted", httpStatus: 0 }));
     if (exchange.response.destroyed) {

@@ -1,4 +1,4 @@
-import { createClient } from "@clickhouse/client";
+import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { signalbox } from "../support/run-command.ts";
 import type { Stack } from "../support/stack.ts";
 import { waitFor } from "../support/wait.ts";
@@ -12,7 +12,7 @@ export interface ChaosCheck {
 
 /** What the record must say after the faults: nothing lost, nothing doubled, no gap, and a chain that verifies. */
 export async function checkRecord(stack: Stack, load: ChaosLoad): Promise<ChaosCheck[]> {
-  const client = createClient({ url: stack.storeUrl, username: "default", database: "signalbox" });
+  const client = createClient({ url: stack.storeUrl, username: "default", database: "signalbox", log: { level: ClickHouseLogLevel.OFF } });
   const rows = async <T>(query: string): Promise<T[]> => (await client.query({ query, format: "JSONEachRow" })).json<T>();
   try {
     const stored = await waitFor(

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import type { PlannedCall, PlannedTask } from "./tasks.ts";
 
@@ -16,6 +17,8 @@ export async function workTask(
 ): Promise<AgentRun> {
   const clients = new Map<string, Client>();
   const run: AgentRun = { calls: 0, refused: 0 };
+  // As an instrumented agent does: one trace for one piece of work, whichever servers it takes.
+  const traceId = randomBytes(16).toString("hex");
   const connect = async (server: string): Promise<Client> => {
     const open = clients.get(server);
     if (open) return open;
@@ -31,7 +34,8 @@ export async function workTask(
   const send = async (call: PlannedCall): Promise<string> => {
     const client = await connect(call.server);
     options.pause();
-    const result = await client.callTool({ name: call.tool, arguments: { ...call.args } });
+    const _meta = { traceparent: `00-${traceId}-${randomBytes(8).toString("hex")}-01` };
+    const result = await client.callTool({ name: call.tool, arguments: { ...call.args }, _meta });
     run.calls += 1;
     if (result.isError) run.refused += 1;
     return (result.content as { type: string; text?: string }[]).map((c) => c.text ?? "").join("\n");

@@ -55,7 +55,7 @@ const meanGapMs: Record<string, number> = { "triage-agent": 55_000, "research-ag
 export const demo = {
   lengthMs: 3 * 60 * 60_000,
   denialSpike: { fromMs: 125 * 60_000, toMs: 135 * 60_000, agent: "release-agent" },
-  slowTickets: { fromMs: 145 * 60_000, toMs: 170 * 60_000, delayMs: 45 },
+  slowTickets: { fromMs: 145 * 60_000, toMs: 170 * 60_000, delayMs: 80 },
   hijack: { atMs: 172 * 60_000, agent: "triage-agent" },
 } as const;
 

@@ -27,9 +27,10 @@ export async function startWebhookReceiver(secret: string): Promise<{
       const headers = Object.fromEntries(Object.entries(request.headers).map(([k, v]) => [k, String(v)]));
       try {
         verifier.verify(body, headers);
-        const { type, data } = JSON.parse(body) as { type: string; data: { title?: string; labels?: { detector?: string } } };
+        const { type, data } = JSON.parse(body) as { type: string; data: { alerts: { title: string; ruleId: string }[] } };
         const id = headers["webhook-id"] ?? "";
-        if (!received.some((r) => r.id === id)) received.push({ id, type, title: data.title ?? "", detector: data.labels?.detector ?? "" });
+        const seen = received.some((r) => r.id === id);
+        for (const alert of seen ? [] : data.alerts) received.push({ id, type, title: alert.title, detector: alert.ruleId });
         response.writeHead(204).end();
       } catch {
         refused += 1;

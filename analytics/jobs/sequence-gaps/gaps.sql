@@ -9,7 +9,7 @@ SELECT
     concat({producer:String}, '-', toString(seq)) AS after_call
 FROM
 (
-    SELECT seq, lagInFrame(seq, 1, {first_seq:UInt64} - 1) OVER (ORDER BY seq) AS previous
+    SELECT seq, lagInFrame(seq, 1, toUInt64({first_seq:UInt64} - 1)) OVER (ORDER BY seq) AS previous
     FROM
     (
         SELECT DISTINCT seq

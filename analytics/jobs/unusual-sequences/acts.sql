@@ -5,14 +5,13 @@
 WITH
     fromUnixTimestamp64Milli({history_from_ms:Int64}, 'UTC') AS history_from,
     fromUnixTimestamp64Milli({window_start_ms:Int64}, 'UTC') AS window_start,
-    -- A call belongs to its task; without one to its session; without either to a burst of its agent's calls that no
-    -- pause of 30 minutes interrupts.
     unit_calls AS
     (
         SELECT
             *,
             multiIf(
                 task_id != '', concat('task ', task_id),
+                traced, concat('trace ', agent, ' ', trace_id),
                 session_id != '', concat('session ', agent, ' ', session_id),
                 concat('agent ', agent, ' ', toString(sum(opens) OVER (PARTITION BY agent, loose ORDER BY ts, seq)))
             ) AS unit,
@@ -23,8 +22,9 @@ WITH
         FROM
         (
             SELECT
-                ts, seq, producer, agent, server, tool, toString(effect) AS effect, trusted, outcome, task_id, task_class, session_id,
-                task_id = '' AND session_id = '' AS loose,
+                ts, seq, producer, agent, server, tool, toString(effect) AS effect, trusted, outcome, task_id, task_class, session_id, trace_id,
+                parent_span_id != '' AS traced,
+                task_id = '' AND session_id = '' AND NOT traced AS loose,
                 toUInt8(lagInFrame(ts, 1, toDateTime64(0, 6, 'UTC')) OVER (PARTITION BY agent, loose ORDER BY ts, seq) < ts - INTERVAL 30 MINUTE) AS opens
             FROM calls
             WHERE ts >= history_from AND ts < window_start AND method = 'tools/call' AND tool != ''

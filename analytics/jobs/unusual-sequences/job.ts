@@ -123,6 +123,7 @@ async function toFinding(
 
 function entityOf(sequence: StoredSequence): ["task" | "agent", string] {
   if (sequence.taskId !== "") return ["task", sequence.taskId];
+  if (sequence.unit.startsWith("trace ")) return ["task", sequence.unit.slice(sequence.unit.lastIndexOf(" ") + 1)];
   return sequence.sessionId !== "" ? ["task", sequence.sessionId] : ["agent", sequence.agent];
 }
 

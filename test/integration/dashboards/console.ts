@@ -10,6 +10,7 @@ import { startEngine } from "../../support/engine.ts";
 
 export interface RunningConsole {
   readonly url: string;
+  readonly storeUrl: string;
   readonly store: Store;
   readonly reportsDir: string;
   stop(): Promise<void>;
@@ -42,6 +43,7 @@ export async function startConsole(logger: Logger = silentLogger): Promise<Runni
   const address = await app.listen({ host: "127.0.0.1", port: 0 });
   return {
     url: address,
+    storeUrl: url,
     store,
     reportsDir,
     async stop() {

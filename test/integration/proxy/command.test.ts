@@ -152,6 +152,27 @@ test("when the primary is killed nothing of the proxy stays behind", async () =>
   await waitFor("all of them to end", () => children.every((pid) => !isRunning(pid)));
 });
 
+test("when the primary is killed, calls under way still get their answer and their record", async () => {
+  await start(allowAll, 1);
+  const arrived = Promise.withResolvers<void>();
+  const killed = Promise.withResolvers<void>();
+  upstream.answer = (_request, response) => {
+    arrived.resolve();
+    void killed.promise.then(() => answerJson(response, { jsonrpc: "2.0", id: 1, result: { content: [] } }));
+  };
+  const answer = call(1);
+  await arrived.promise;
+  const primary = stack.roles.get("proxy")!.pid()!;
+  const worker = workerPid(0);
+  process.kill(primary, "SIGKILL");
+  await waitFor("the primary to end", () => !isRunning(primary));
+  // Late enough for a worker that would leave at once to have left.
+  setTimeout(() => killed.resolve(), 300);
+  expect((await answer).status).toBe(200);
+  expect(records().filter((r) => r.rpcId === "1")).toMatchObject([{ outcome: "ok" }]);
+  await waitFor("the worker to end", () => !isRunning(worker));
+});
+
 test("a port that is taken is one clear line", async () => {
   await start();
   const server = createServer();

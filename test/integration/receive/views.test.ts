@@ -50,6 +50,16 @@ describe("the tables and views", () => {
     expect(row).toEqual({ only_calls: "0", only_spans: "0", calls: "300" });
   });
 
+  it("hold every span of requests that come at once", async () => {
+    const batches = Array.from({ length: 40 }, (_, i) => auditBatch("px-crowd", i * 25 + 1, (i + 1) * 25));
+    const senders = Array.from({ length: 8 }, async () => {
+      for (let batch = batches.pop(); batch !== undefined; batch = batches.pop()) expect(await send(receiver, batch)).toBe(200);
+    });
+    await Promise.all(senders);
+    const rows = await receiver.store.query("SELECT count() AS calls, uniqExact(seq) AS distinct_calls FROM calls WHERE producer = 'px-crowd'");
+    expect(rows).toEqual([{ calls: "1000", distinct_calls: "1000" }]);
+  });
+
   it("name the later of two alert transitions of one millisecond as the current one", async () => {
     const at = "2026-01-01T00:00:00.000Z";
     const event = { alert_id: "a1", rule_id: "r", rule_version: 1, at, starts_at: at, title: "t" };

@@ -63,13 +63,15 @@ function HealthStrip() {
   if (!h) return <div className="health" role="status">Checking</div>;
   if (h.status !== "ok") return <div className="health" role="status"><span><i className="dot warn" />Waiting for the store</span></div>;
   const failing = h.jobs?.filter((j) => j.status !== "ok") ?? [];
+  // The rarest job runs every hour.
+  const late = h.jobs?.filter((j) => j.status === "ok" && now - j.lastMs > 90 * 60_000) ?? [];
   const missing = h.missingRecords ?? 0;
   const dead = h.notifications?.dead ?? 0;
   return (
     <div className="health" role="status">
       <span><i className={`dot ${h.newestCallMs ? "ok" : "warn"}`} />{h.newestCallMs ? `Newest call ${ago(h.newestCallMs, now)} ago` : "No calls in 24 h"}</span>
       <span><i className={`dot ${missing === 0 ? "ok" : "bad"}`} />{missing === 0 ? "Register complete" : `${count(missing)} records missing`}</span>
-      <span><i className={`dot ${!h.jobs?.length ? "warn" : failing.length === 0 ? "ok" : "bad"}`} />{!h.jobs?.length ? "No job has run yet" : failing.length === 0 ? "Jobs fine" : `Failing: ${failing.map((j) => j.job).join(", ")}`}</span>
+      <span><i className={`dot ${failing.length > 0 ? "bad" : !h.jobs?.length || late.length > 0 ? "warn" : "ok"}`} />{!h.jobs?.length ? "No job has run yet" : failing.length > 0 ? `Failing: ${failing.map((j) => j.job).join(", ")}` : late.length > 0 ? `Late: ${late.map((j) => j.job).join(", ")}` : "Jobs fine"}</span>
       {dead > 0 ? <span><i className="dot bad" />{dead} notifications undelivered</span> : null}
     </div>
   );
