@@ -17,8 +17,6 @@ import { watchControlPlane } from "./watch-control-plane.ts";
 const DRAIN_MS = 2000;
 /** A worker that hangs in stopping is gone after this all the same. */
 const EXIT_MS = 3500;
-/** What the collector has not taken by then waits in the spool for the next start. */
-const DELIVER_MS = 500;
 /** For sending what is left; the rest is sent by the next process that opens the spool. */
 const EXPORT_MS = 500;
 
@@ -51,7 +49,7 @@ export async function runWorker(context: CommandContext, slot: number): Promise<
     const spool = await openSpool({ dir: workerSpoolDir(dataDir, slot), producerPrefix: "px", clock, logger, maxBytes: config.spoolMaxBytes });
     lifecycle.add("spool", () => spool.stop());
     const exporter = startExporter({ spool, endpoint: collector.url, clock, logger });
-    lifecycle.add("exporter", () => exporter.stop({ deadlineMs: DELIVER_MS }));
+    lifecycle.add("exporter", () => exporter.stop({ deadlineMs: EXPORT_MS }));
     const upstreams = createUpstreams({ dataDir, env, stdioSocket: stdioSocketPath(dataDir) });
     lifecycle.add("upstreams", () => upstreams.stop());
 

@@ -5,6 +5,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { SignalboxError } from "../kernel/errors.ts";
 import { Lifecycle, withDeadline, type Stoppable } from "../kernel/lifecycle.ts";
 import type { Logger } from "../kernel/log.ts";
+import { portError } from "../kernel/ports.ts";
 import { createStoreClient } from "../store/client.ts";
 import { migrate } from "../store/migrate.ts";
 import { createReceiver } from "./receiver.ts";
@@ -41,7 +42,10 @@ export async function startCollector({ config, store, clock, logger }: Collector
     }
   });
   try {
-    return { url: await receiver.listen({ host: config.host, port: config.port }), stop: () => lifecycle.stop() };
+    const url = await receiver.listen({ host: config.host, port: config.port }).catch((error: unknown) => {
+      throw portError("collector", config.host, config.port, error);
+    });
+    return { url, stop: () => lifecycle.stop() };
   } catch (cause) {
     await lifecycle.stop();
     const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);

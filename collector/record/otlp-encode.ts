@@ -1,5 +1,5 @@
-import { Writer } from "protobufjs/minimal.js";
-import type { Attribute } from "./to-attributes.ts";
+import { ByteWriter, varintBytes } from "./byte-writer.ts";
+import type { Attribute, AttributeValue } from "./to-attributes.ts";
 import { STATUS, type RecordSpan } from "./to-span.ts";
 
 /**
@@ -43,56 +43,143 @@ export interface OtlpResource {
   readonly scopeVersion: string;
 }
 
-/** An ExportTraceServiceRequest of one resource and scope that spans are added to; `finish` may be called once. */
+/** An ExportTraceServiceRequest of one resource and scope that spans are added to. */
 export interface TraceRequest {
   add(span: RecordSpan): void;
+  /** Spans as `encodeSpans` made them. */
+  addEncoded(spans: Uint8Array): void;
   finish(): Uint8Array;
 }
 
 export function createTraceRequest(resource: OtlpResource): TraceRequest {
-  const writer = Writer.create();
-  writer.uint32(REQUEST_RESOURCE_SPANS).fork();
-  writer.uint32(RESOURCE_SPANS_RESOURCE).fork();
-  for (const attribute of resource.attributes) writeAttribute(writer, RESOURCE_ATTRIBUTES, attribute);
-  writer.ldelim();
-  writer.uint32(RESOURCE_SPANS_SCOPE_SPANS).fork();
-  writer.uint32(SCOPE_SPANS_SCOPE).fork();
-  writer.uint32(SCOPE_NAME).string(resource.scopeName).uint32(SCOPE_VERSION).string(resource.scopeVersion);
-  writer.ldelim();
+  const head = resourceBytes(resource);
+  const scope = scopeBytes(resource);
+  const spans = new ByteWriter(64 * 1024);
   return {
-    add: (span) => writeSpan(writer, span),
-    finish: () => writer.ldelim().ldelim().finish(),
+    add: (span) => writeSpan(spans, span),
+    addEncoded: (bytes) => spans.bytes(bytes),
+    finish() {
+      const scopeSpans = scope.length + spans.length;
+      const resourceSpans = head.length + 1 + varintBytes(scopeSpans) + scopeSpans;
+      const out = new ByteWriter(resourceSpans + 16);
+      out.varint(REQUEST_RESOURCE_SPANS);
+      out.varint(resourceSpans);
+      out.bytes(head);
+      out.varint(RESOURCE_SPANS_SCOPE_SPANS);
+      out.varint(scopeSpans);
+      out.bytes(scope);
+      out.bytes(spans.written());
+      return out.written();
+    },
   };
 }
 
-function writeSpan(writer: Writer, span: RecordSpan): void {
-  writer.uint32(SCOPE_SPANS_SPANS).fork();
-  writer.uint32(SPAN_TRACE_ID).bytes(Buffer.from(span.traceId, "hex"));
-  writer.uint32(SPAN_SPAN_ID).bytes(Buffer.from(span.spanId, "hex"));
-  if (span.parentSpanId !== "") writer.uint32(SPAN_PARENT_SPAN_ID).bytes(Buffer.from(span.parentSpanId, "hex"));
-  writer.uint32(SPAN_NAME).string(span.name);
-  writer.uint32(SPAN_KIND).uint32(span.kind);
-  writer.uint32(SPAN_START).fixed64(nanoseconds(span.startUs));
-  writer.uint32(SPAN_END).fixed64(nanoseconds(span.endUs));
-  for (const attribute of span.attributes) writeAttribute(writer, SPAN_ATTRIBUTES, attribute);
-  if (span.status !== STATUS.unset) {
-    writer.uint32(SPAN_STATUS).fork();
-    if (span.statusMessage !== "") writer.uint32(STATUS_MESSAGE).string(span.statusMessage);
-    writer.uint32(STATUS_CODE).uint32(span.status).ldelim();
-  }
-  writer.ldelim();
+const scratch = new ByteWriter(8 * 1024);
+
+/** A copy of the bytes that these spans are in a request, whatever its resource is. */
+export function encodeSpans(spans: readonly RecordSpan[]): Buffer {
+  scratch.clear();
+  for (const span of spans) writeSpan(scratch, span);
+  return Buffer.from(scratch.written());
 }
 
-function writeAttribute(writer: Writer, field: number, [key, value]: Attribute): void {
-  writer.uint32(field).fork().uint32(KEY_VALUE_KEY).string(key).uint32(KEY_VALUE_VALUE).fork();
-  if (typeof value === "string") writer.uint32(ANY_STRING).string(value);
-  else writer.uint32(ANY_INT).int64(value);
-  writer.ldelim().ldelim();
+function resourceBytes({ attributes }: OtlpResource): Uint8Array {
+  const inner = new ByteWriter(512);
+  for (const [key, value] of attributes) inner.bytes(attributeBytes(RESOURCE_ATTRIBUTES, key, value));
+  return message(RESOURCE_SPANS_RESOURCE, inner);
+}
+
+function scopeBytes({ scopeName, scopeVersion }: OtlpResource): Uint8Array {
+  const inner = new ByteWriter(128);
+  inner.string(SCOPE_NAME, scopeName);
+  inner.string(SCOPE_VERSION, scopeVersion);
+  return message(SCOPE_SPANS_SCOPE, inner);
+}
+
+function message(field: number, inner: ByteWriter): Uint8Array {
+  const out = new ByteWriter(inner.length + 8);
+  out.varint(field);
+  out.varint(inner.length);
+  out.bytes(inner.written());
+  return out.written();
+}
+
+function writeSpan(out: ByteWriter, span: RecordSpan): void {
+  out.varint(SCOPE_SPANS_SPANS);
+  const start = out.beginMessage();
+  out.hex(SPAN_TRACE_ID, span.traceId);
+  out.hex(SPAN_SPAN_ID, span.spanId);
+  if (span.parentSpanId !== "") out.hex(SPAN_PARENT_SPAN_ID, span.parentSpanId);
+  out.string(SPAN_NAME, span.name);
+  out.varint(SPAN_KIND);
+  out.varint(span.kind);
+  out.varint(SPAN_START);
+  writeNanoseconds(out, span.startUs);
+  out.varint(SPAN_END);
+  writeNanoseconds(out, span.endUs);
+  for (const [key, value] of span.attributes) writeSpanAttribute(out, key, value);
+  if (span.status !== STATUS.unset) {
+    out.varint(SPAN_STATUS);
+    const status = out.beginMessage();
+    if (span.statusMessage !== "") out.string(STATUS_MESSAGE, span.statusMessage);
+    out.varint(STATUS_CODE);
+    out.varint(span.status);
+    out.endMessage(status);
+  }
+  out.endMessage(start);
+}
+
+/** What a key was last written with. Its bytes are made when the same value comes a second time. */
+interface LastWritten {
+  readonly key: Uint8Array;
+  value: AttributeValue;
+  bytes: Uint8Array | null;
+}
+
+/** By key; keys are the few constants of semconv.ts. Most values are those of the span before, and a copy is cheap. */
+const lastWritten = new Map<string, LastWritten>();
+
+function writeSpanAttribute(out: ByteWriter, key: string, value: AttributeValue): void {
+  let last = lastWritten.get(key);
+  if (last === undefined) lastWritten.set(key, (last = { key: keyBytes(key), value: "", bytes: null }));
+  if (last.value !== value) {
+    last.value = value;
+    last.bytes = null;
+    return writeAttribute(out, SPAN_ATTRIBUTES, last.key, value);
+  }
+  out.bytes((last.bytes ??= attributeBytes(SPAN_ATTRIBUTES, key, value)));
+}
+
+function attributeBytes(field: number, key: string, value: AttributeValue): Uint8Array {
+  const out = new ByteWriter(128);
+  writeAttribute(out, field, keyBytes(key), value);
+  return Uint8Array.from(out.written());
+}
+
+function keyBytes(key: string): Uint8Array {
+  const out = new ByteWriter(64);
+  out.string(KEY_VALUE_KEY, key);
+  return Uint8Array.from(out.written());
+}
+
+function writeAttribute(out: ByteWriter, field: number, key: Uint8Array, value: AttributeValue): void {
+  const length = typeof value === "string" ? Buffer.byteLength(value) : 0;
+  const any = typeof value === "string" ? 1 + varintBytes(length) + length : 1 + varintBytes(value);
+  out.varint(field);
+  out.varint(key.length + 1 + varintBytes(any) + any);
+  out.bytes(key);
+  out.varint(KEY_VALUE_VALUE);
+  out.varint(any);
+  if (typeof value === "string") out.string(ANY_STRING, value, length);
+  else {
+    out.varint(ANY_INT);
+    out.varint(value);
+  }
 }
 
 /** Unix nanoseconds exceed what a number holds exactly, microseconds don't: so the two halves are computed apart. */
-function nanoseconds(us: number): { low: number; high: number; unsigned: boolean } {
+function writeNanoseconds(out: ByteWriter, us: number): void {
   const word = 2 ** 32;
   const low = (us % word) * 1000;
-  return { low: low % word, high: Math.floor(us / word) * 1000 + Math.floor(low / word), unsigned: true };
+  out.fixed64(low % word, Math.floor(us / word) * 1000 + Math.floor(low / word));
 }

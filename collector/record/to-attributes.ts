@@ -11,11 +11,17 @@ type Getter = (r: DraftRecord, place: ChainPlace) => AttributeValue | null;
 
 const list = (values: readonly string[]): string => (values.length === 0 ? "" : JSON.stringify(values));
 
-/** Leaves as compact JSON rows `[path, digest, flowFromSeq, flowScore]`: the largest attribute, so keys are left out. */
-const leaves = (r: DraftRecord): string =>
-  r.arguments.length === 0
-    ? ""
-    : JSON.stringify(r.arguments.map((a) => [a.path, a.digest, a.flowFromSeq ?? 0, a.flowScore]));
+let leavesOf: DraftRecord["arguments"] | null = null;
+let leavesText = "";
+
+/** Leaves as compact JSON rows `[path, digest, flowFromSeq, flowScore]`: the largest attribute, so keys are left out. The
+ * chain and the span ask for the same text one after the other, so the last one is kept. */
+const leaves = ({ arguments: all }: DraftRecord): string => {
+  if (all.length === 0) return "";
+  if (all === leavesOf) return leavesText;
+  leavesOf = all;
+  return (leavesText = JSON.stringify(all.map((a) => [a.path, a.digest, a.flowFromSeq ?? 0, a.flowScore])));
+};
 
 /**
  * The attributes of a record's SERVER span in bytewise key order, which is the order the hash chain is computed in

@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { inspectCall, inspectTools } from "../support/inspector.ts";
 import { startFixture } from "../support/mcp-fixture.ts";
-import type { RunningProxy } from "../support/proxy.ts";
+import { startProxyFor, type RunningProxy } from "../support/proxy.ts";
 
-/** What the Inspector is pointed at. A proxy in front of the fixture must look the same to it. */
-const targets: { name: string; start(): Promise<RunningProxy> }[] = [
-  { name: "the fixture server itself", start: async () => ({ headers: {}, ...(await startFixture()) }) },
-];
-
-describe.each(targets)("the MCP Inspector against $name", ({ start }) => {
+describe("the MCP Inspector through the proxy", () => {
+  let fixture: Awaited<ReturnType<typeof startFixture>>;
   let server: RunningProxy;
   beforeAll(async () => {
-    server = await start();
+    fixture = await startFixture();
+    server = await startProxyFor(fixture.url);
   });
-  afterAll(() => server.stop());
+  afterAll(async () => {
+    await server.stop();
+    await fixture.stop();
+  });
 
   describe.each(["legacy", "modern", "auto"] as const)("in the %s era", (era) => {
     const target = () => ({ url: server.url, headers: server.headers, era });

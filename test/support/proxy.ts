@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { startOtlpSink } from "./otlp-sink.ts";
-import { asAlice, httpServer, startProxyApp } from "./proxy-app.ts";
+import { httpServer } from "./proxy-app.ts";
 import { startStack } from "./stack.ts";
 
 /** A proxy in front of one upstream, as a client sees it. */
@@ -17,10 +17,24 @@ export interface BenchProxy extends RunningProxy {
   pids(): number[];
 }
 
-/** For conformance and end-to-end tests: one client that may call everything on the upstream at `upstreamUrl`. */
+/** For conformance and end-to-end tests: the real role with its workers, where one client may do everything upstream. */
 export async function startProxyFor(upstreamUrl: string): Promise<RunningProxy> {
-  const proxy = await startProxyApp({ servers: [httpServer(upstreamUrl)] });
-  return { url: proxy.url, headers: asAlice, stop: proxy.stop };
+  const sink = await startOtlpSink();
+  const stack = await startStack({
+    roles: ["proxy"],
+    servers: [httpServer(upstreamUrl) as Record<string, unknown>],
+    rules: [{ id: "everything", effect: "allow", match: { servers: ["fixture"], methods: ["*"] } }],
+    agents: ["tester"],
+    config: { collector: { url: sink.url } },
+  });
+  return {
+    url: `${stack.proxyUrl}/mcp/fixture`,
+    headers: { authorization: `Bearer ${stack.keys.get("tester") ?? ""}` },
+    stop: async () => {
+      await stack.stop();
+      await sink.stop();
+    },
+  };
 }
 
 /** For the bench: everything on, as in production (token, policy, audit, export), in processes of its own. */

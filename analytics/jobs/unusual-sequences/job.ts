@@ -6,7 +6,7 @@ import { figure, findingTitle, ratio } from "../../findings/title.ts";
 import type { Job, JobContext } from "../../schedule/job.ts";
 import { start } from "../../score/sequence-model.ts";
 import { readModel, readSequences, type StoredSequence } from "./read.ts";
-import { describeTransition, findUnusual, ScoreTail, type BehaviourModel, type SequenceThresholds, type Unusual } from "./score.ts";
+import { describeTransition, findUnusual, groupAlike, ScoreTail, type BehaviourModel, type SequenceThresholds, type Unusual } from "./score.ts";
 
 export interface UnusualSequencesConfig extends SequenceThresholds {
   historyMs: number;
@@ -43,7 +43,7 @@ export function unusualSequences(config: UnusualSequencesConfig): Job {
       }
       const model = await readModel(store, historyFromMs, window.fromMs);
       const tail = new ScoreTail(past.map((sequence) => model.scoreWithout(sequence).total));
-      const found = judge(model, active, tail, config);
+      const found = groupAlike(judge(model, active, tail, config));
       if (found.length > mostFindings) logger.warn({ unusual: found.length, kept: mostFindings }, "many unusual sequences at once");
       const known = { past: past.length, active: active.length, high: tail.high };
       return { findings: await Promise.all(found.slice(0, mostFindings).map((u) => toFinding(context, config, model, u, known))) };
@@ -63,7 +63,7 @@ async function toFinding(
   context: JobContext,
   config: UnusualSequencesConfig,
   model: BehaviourModel,
-  unusual: Unusual<StoredSequence>,
+  unusual: Unusual<StoredSequence> & { alike: number },
   known: { past: number; active: number; high: number },
 ): Promise<Finding> {
   const { store, window, nowMs } = context;
@@ -140,7 +140,7 @@ async function readContributors(store: Store, params: Record<string, string | nu
 
 function summarise(
   model: BehaviourModel,
-  { sequence, score, p, q }: Unusual<StoredSequence>,
+  { sequence, score, p, q, alike }: Unusual<StoredSequence> & { alike: number },
   neverActed: boolean,
   known: { past: number; active: number; high: number },
   config: UnusualSequencesConfig,
@@ -157,6 +157,7 @@ function summarise(
     `That call: ${figure(bits)} bits of surprise; the task: ${figure(score.total)}, where 99% of ${known.past} past ones stay under ${figure(known.high)}; ` +
     `${figure(score.perCall)} bits a call over ${sequence.steps.length} calls. ` +
     `Chance ${p.toExponential(1)}, false discovery rate ${q.toExponential(1)} over ${known.active} active tasks.` +
+    (alike > 0 ? ` ${alike} more of this class were led to the same call in this window.` : "") +
     (known.past < config.warmSequences ? " The history is short: cold start." : "");
   return text.slice(0, 2000);
 }

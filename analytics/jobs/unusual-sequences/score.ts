@@ -138,6 +138,15 @@ export function findUnusual<T extends Sequence>(model: BehaviourModel, sequences
     .sort((a, b) => b.decades - a.decades);
 }
 
+/**
+ * One finding for each kind of surprise: where several sequences of a class were led to the same call (a message that all
+ * of them read, a tool that all of them try), the strongest speaks for them and `alike` counts the others.
+ */
+export function groupAlike<T extends Sequence>(found: readonly Unusual<T>[]): (Unusual<T> & { alike: number })[] {
+  const groups = Map.groupBy(found, (u) => `${u.sequence.className}\n${u.sequence.steps[u.score.worst]!.token}`);
+  return [...groups.values()].map((group) => ({ ...group[0]!, alike: group.length - 1 }));
+}
+
 /** The transition in words: what came before, what came now, what usually comes. */
 export function describeTransition(model: BehaviourModel, { className, steps }: Sequence, at: number): string {
   const tokens = tokensOf(steps);

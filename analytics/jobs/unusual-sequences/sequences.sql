@@ -7,6 +7,16 @@ WITH
     fromUnixTimestamp64Milli({history_from_ms:Int64}, 'UTC') AS history_from,
     fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC') AS from_time,
     fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC') AS to_time,
+    -- Only these are gathered: everything else of the history would be sorted for nothing.
+    newest AS
+    (
+        SELECT task_id, if(task_id = '', session_id, '') AS session, if(task_id = '', agent, '') AS loose_agent
+        FROM calls
+        WHERE ts >= from_time AND ts < to_time AND method = 'tools/call' AND tool != ''
+        GROUP BY task_id, session, loose_agent
+        ORDER BY max(ts) DESC
+        LIMIT {most:UInt32}
+    ),
     -- A call belongs to its task; without one to the trace that its client put it in, which spans servers as sessions do
     -- not; then to its session; without any of these to a burst of its agent's calls that no pause of 30 minutes interrupts.
     unit_calls AS
@@ -32,6 +42,7 @@ WITH
                 toUInt8(lagInFrame(ts, 1, toDateTime64(0, 6, 'UTC')) OVER (PARTITION BY agent, loose ORDER BY ts, seq) < ts - INTERVAL 30 MINUTE) AS opens
             FROM calls
             WHERE ts >= history_from AND ts < to_time AND method = 'tools/call' AND tool != ''
+                AND (task_id, if(task_id = '', session_id, ''), if(task_id = '', agent, '')) IN (SELECT task_id, session, loose_agent FROM newest)
         )
     )
 SELECT unit, class, agent, task_id, task_class, session_id, before, ordered.3 AS tokens, ordered.4 AS acting, ordered.5 AS tainting, ordered.6 AS call_ids

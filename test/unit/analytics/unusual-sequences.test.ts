@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { analyticsConfigSchema } from "../../../analytics/config.ts";
-import { BehaviourModel, describeTransition, findUnusual, scoreSequence, ScoreTail, type Sequence } from "../../../analytics/jobs/unusual-sequences/score.ts";
+import { BehaviourModel, describeTransition, findUnusual, groupAlike, scoreSequence, ScoreTail, type Sequence } from "../../../analytics/jobs/unusual-sequences/score.ts";
 import { contextsAt, SequenceModel } from "../../../analytics/score/sequence-model.ts";
 import { actsAfterUntrusted, type Step } from "../../../analytics/score/taint.ts";
 import { randomFrom } from "./support.ts";
@@ -64,6 +64,16 @@ test("a task that acts after reading mail, which its class never does, is unusua
   expect(found[0]!.score.worst).toBe(2);
   expect(found[0]!.score.taintBits).toBeGreaterThan(5);
   expect(describeTransition(model, hijacked, 2)).toMatch(/^After mail\/read \(read\) it called mail\/send \(write\), which this class has never called\. Usually there: mail\/read \(read\) \d+%/);
+});
+
+test("several tasks of a class that were led to the same call are one finding that counts them", () => {
+  const { model, past } = history();
+  const tail = new ScoreTail(past.map((one) => model.scoreWithout(one).total));
+  const led = (...more: string[]): Sequence => sequence("inbox", "mail/search/read", "mail/read/read", ...more);
+  const found = findUnusual(model, [led("mail/send/write"), led("mail/read/read", "mail/send/write"), led("files/delete/destructive")], tail, limits);
+  expect(groupAlike(found).map((u) => [u.sequence.steps[u.score.worst]!.token, u.alike])).toEqual(
+    expect.arrayContaining([["mail/send/write", 1], ["files/delete/destructive", 0]]),
+  );
 });
 
 test("the same call is no news in the class that makes it", () => {

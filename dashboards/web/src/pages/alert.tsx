@@ -31,7 +31,7 @@ function Body({ item }: { item: AlertDetail }) {
         </div>
         <div className="row">
           <Tag word={item.severity} /><Tag word={item.state} />
-          {a ? <Link to="/calls" search={investigate(a, item.labels)}><button className="primary" tabIndex={-1}>Investigate</button></Link> : null}
+          {a ? <Link to="/calls" search={investigate(a, item.labels)}><span className="button primary">Investigate</span></Link> : null}
           <button disabled={!active || item.state === "acknowledged"} onClick={() => setAction("acknowledge")}>Acknowledge</button>
           <button disabled={!active} onClick={() => setAction("silence")}>Silence</button>
         </div>

@@ -72,7 +72,7 @@ export function Calls() {
           <Empty title="No calls match">{active.length > 0 ? "Remove a filter, or choose a longer range above." : "Point an agent at the proxy, or choose a longer range above."}</Empty>
         ) : (
           <table>
-            <thead><tr><th>Time (UTC)</th><th>Agent</th><th>Server</th><th>Tool or method</th><th className="wide">Tier</th><th>Decision</th><th>Rule</th><th>Outcome</th><th className="num wide">Proxy</th><th className="num">Total</th></tr></thead>
+            <thead><tr><th>Time (UTC)</th><th>Agent</th><th>Server</th><th>Tool or method</th><th className="wide">Tier</th><th>Decision</th><th className="wide">Rule</th><th>Outcome</th><th className="num wide">Proxy</th><th className="num">Total</th></tr></thead>
             <tbody>{rows.map((c) => <Row key={c.id} call={c} />)}</tbody>
           </table>
         )}
@@ -92,7 +92,7 @@ function Row({ call: c }: { call: CallItem }) {
       <td className="clip">{c.tool ? <Foreign text={c.tool} /> : <span className="muted"><Foreign text={c.method} /></span>}</td>
       <td className="wide">{c.tier === "high" ? <Tag word="high" /> : <span className="muted">{c.tier || "\u2013"}</span>}</td>
       <td className="nowrap"><Tag word={c.decision} />{c.mode === "observe" ? <span className="muted small"> observed</span> : null}</td>
-      <td className="clip"><Foreign text={c.rules.join(", ")} empty={c.basis === "default" ? "default" : "\u2013"} /></td>
+      <td className="clip wide"><Foreign text={c.rules.join(", ")} empty={c.basis === "default" ? "default" : "\u2013"} /></td>
       <td><Tag word={c.outcome} /></td>
       <td className="num wide">{duration(c.proxyUs)}</td>
       <td className="num">{duration(c.durationUs)}</td>

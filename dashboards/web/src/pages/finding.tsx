@@ -24,7 +24,7 @@ function Body({ f }: { f: Finding }) {
           <p className="muted small"><Link to="/findings">Findings</Link> / {detectorName(f.detector)}</p>
           <h1><Foreign text={f.title} /></h1>
         </div>
-        <div className="row"><Tag word={f.severity} /><Link to="/calls" search={where}><button tabIndex={-1}>Open the window's calls</button></Link></div>
+        <div className="row"><Tag word={f.severity} /><Link to="/calls" search={where}><span className="button">Open the window's calls</span></Link></div>
       </div>
       <div className="grid-2">
         <div className="stack">

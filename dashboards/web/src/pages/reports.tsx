@@ -31,9 +31,9 @@ export function Reports() {
               {list.data?.reports.map((r) => <option key={r.name} value={r.name}>{r.from} to {r.to}</option>)}
             </select>
           </label>
-          <a href={`${source}?format=html`} target="_blank" rel="noreferrer"><button tabIndex={-1}>Printable page</button></a>
-          <a href={`${source}?format=md`} target="_blank" rel="noreferrer"><button tabIndex={-1}>Markdown</button></a>
-          <a href={`${source}?format=json`} target="_blank" rel="noreferrer"><button tabIndex={-1}>JSON</button></a>
+          <a href={`${source}?format=html`} target="_blank" rel="noreferrer"><span className="button">Printable page</span></a>
+          <a href={`${source}?format=md`} target="_blank" rel="noreferrer"><span className="button">Markdown</span></a>
+          <a href={`${source}?format=json`} target="_blank" rel="noreferrer"><span className="button">JSON</span></a>
         </div>
       </div>
       {list.data ? <p className="muted small">{list.data.schedule.enabled ? `Delivered by cron "${list.data.schedule.schedule}" in ${list.data.schedule.timeZone}, ${list.data.schedule.days} days each. ` : "Scheduled delivery is off. "}A delivered report is frozen: it shows the same numbers for ever.</p> : null}
@@ -79,7 +79,7 @@ function Offenders({ m }: { m: ReportMetric }) {
         <>
           <table>
             <thead><tr><th>Name</th><th>Gap</th><th>Owner</th></tr></thead>
-            <tbody>{m.offenders.map((o, i) => <tr key={i}><td>{o.link.startsWith("/") ? <a href={o.link}><Foreign text={o.name} /></a> : <Foreign text={o.name} />}</td><td><Foreign text={o.detail} /></td><td><Foreign text={o.owner} /></td></tr>)}</tbody>
+            <tbody>{m.offenders.map((o, i) => <tr key={i}><td className="wrap">{o.link.startsWith("/") ? <a href={o.link}><Foreign text={o.name} /></a> : <Foreign text={o.name} />}</td><td><Foreign text={o.detail} /></td><td><Foreign text={o.owner} /></td></tr>)}</tbody>
           </table>
           <p className="muted small" style={{ padding: ".5rem .9rem" }}>Next: {m.action}</p>
         </>

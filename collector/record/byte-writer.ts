@@ -1,0 +1,104 @@
+/** How many bytes a whole number takes as a varint. A negative one takes ten, as protobuf has it for int64. */
+export function varintBytes(value: number): number {
+  if (value < 0) return 10;
+  let bytes = 1;
+  for (let left = value; left >= 128; left = Math.floor(left / 128)) bytes++;
+  return bytes;
+}
+
+/** Lengths of messages that are written before they are known get this many bytes, which suffice for 2 MB. */
+const LENGTH_BYTES = 3;
+
+/** Protobuf's wire format into one buffer that grows. A general writer builds a list of pending operations first. */
+export class ByteWriter {
+  #buffer: Buffer;
+  #used = 0;
+
+  constructor(capacity: number) {
+    this.#buffer = Buffer.allocUnsafe(capacity);
+  }
+
+  get length(): number {
+    return this.#used;
+  }
+
+  /** Of this writer's memory: valid until the next call. */
+  written(): Buffer {
+    return this.#buffer.subarray(0, this.#used);
+  }
+
+  clear(): void {
+    this.#used = 0;
+  }
+
+  varint(value: number): void {
+    this.#reserve(10);
+    const buffer = this.#buffer;
+    if (value < 0) return this.#negative(value);
+    let left = value;
+    while (left >= 128) {
+      buffer[this.#used++] = (left % 128) | 128;
+      left = Math.floor(left / 128);
+    }
+    buffer[this.#used++] = left;
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#buffer.set(bytes, this.#used);
+    this.#used += bytes.length;
+  }
+
+  /** A field of text; `length` is its length in bytes where that is known. */
+  string(tag: number, text: string, length = Buffer.byteLength(text)): void {
+    this.varint(tag);
+    this.varint(length);
+    this.#reserve(length);
+    this.#used += length === text.length ? this.#buffer.latin1Write(text, this.#used) : this.#buffer.utf8Write(text, this.#used);
+  }
+
+  /** A field of bytes that are given in hex. */
+  hex(tag: number, text: string): void {
+    this.varint(tag);
+    this.varint(text.length / 2);
+    this.#reserve(text.length / 2);
+    this.#used += this.#buffer.hexWrite(text, this.#used);
+  }
+
+  fixed64(low: number, high: number): void {
+    this.#reserve(8);
+    this.#used = this.#buffer.writeUInt32LE(low, this.#used);
+    this.#used = this.#buffer.writeUInt32LE(high, this.#used);
+  }
+
+  /** Leaves room for the length of what follows; pass the result to `endMessage`. */
+  beginMessage(): number {
+    this.#reserve(LENGTH_BYTES);
+    return (this.#used += LENGTH_BYTES);
+  }
+
+  endMessage(start: number): void {
+    const length = this.#used - start;
+    const bytes = varintBytes(length);
+    if (bytes !== LENGTH_BYTES) {
+      this.#reserve(bytes);
+      this.#buffer.copyWithin(start - LENGTH_BYTES + bytes, start, this.#used);
+    }
+    this.#used = start - LENGTH_BYTES;
+    this.varint(length);
+    this.#used += length;
+  }
+
+  #negative(value: number): void {
+    for (let left = BigInt.asUintN(64, BigInt(value)), i = 0; i < 10; i++, left >>= 7n) {
+      this.#buffer[this.#used++] = Number(left & 127n) | (i < 9 ? 128 : 0);
+    }
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#buffer.length - this.#used >= bytes) return;
+    const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#used + bytes));
+    this.#buffer.copy(larger, 0, 0, this.#used);
+    this.#buffer = larger;
+  }
+}
