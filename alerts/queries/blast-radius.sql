@@ -2,7 +2,7 @@
 -- Parameters: from_ms, to_ms, entity_kind, entity, server, tool, agent, task_class. Out: one row. Scans: calls of the window.
 SELECT
     countIf(hit) AS calls,
-    uniqExactIf(task_id, hit AND task_id != '') AS tasks,
+    uniqExactIf(work, hit AND work != '') AS tasks,
     uniqExactIf(agent, hit) AS agent_count,
     uniqExactIf(principal, hit) AS principals,
     uniqExactIf(server, hit) AS server_count,
@@ -15,7 +15,9 @@ SELECT
 FROM (
     SELECT
         *,
-        ({entity_kind:String} != 'task' OR task_id = {entity:String})
+        -- A piece of work is its task; where agents have none, the trace or the session that the analytics went by.
+        multiIf(task_id != '', task_id, parent_span_id != '', trace_id, session_id) AS work,
+        ({entity_kind:String} != 'task' OR work = {entity:String})
         AND ({entity_kind:String} != 'producer' OR producer = {entity:String})
         AND ({server:String} = '' OR server = {server:String})
         AND ({tool:String} = '' OR tool = {tool:String})

@@ -8,21 +8,6 @@ export function quantileSorted(sorted: ArrayLike<number>, q: number): number {
   return value + (next - value) * (at - low);
 }
 
-export function median(values: ArrayLike<number>): number {
-  return quantileSorted(Float64Array.from(values).sort(), 0.5);
-}
-
-/** The factor that makes a median absolute deviation comparable with a normal distribution's standard deviation. */
-const madToSigma = 1.4826;
-
-/** Centre and spread that a minority of outliers cannot move. The spread is at least `floor`, because a flat series has a
- * deviation of 0 and any change in it would then be infinitely far off. */
-export function robustSpread(values: ArrayLike<number>, floor: number): { centre: number; spread: number } {
-  const centre = median(values);
-  const deviations = Float64Array.from(values, (v) => Math.abs(v - centre));
-  return { centre, spread: Math.max(madToSigma * median(deviations), floor) };
-}
-
 /** P(Z >= z) of a standard normal; the relative error is below 1.2e-7 (Numerical Recipes' rational Chebyshev fit). */
 export function normalTail(z: number): number {
   const x = Math.abs(z) / Math.SQRT2;

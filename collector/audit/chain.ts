@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { canonicalFormAt } from "../record/canonical.ts";
 import type { CallRecord, DraftRecord } from "../record/call-record.ts";
+import type { ChainPlace } from "../record/to-attributes.ts";
 
 /** The last link of a producer's chain: what the next record continues. `seq` 0 and the genesis hash before the first. */
 export interface ChainHead {
@@ -12,6 +13,9 @@ export interface Link {
   readonly head: ChainHead;
   /** The whole CallRecord. */
   readonly json: string;
+  /** The same in two parts, for who has no need of the text. */
+  readonly draft: DraftRecord;
+  readonly place: ChainPlace;
 }
 
 /**
@@ -29,7 +33,7 @@ export function link(producer: string, head: ChainHead, draft: DraftRecord): Lin
   const own = hash("sha256", form);
   // Last, so that these win when the record is parsed, should a caller have handed in a draft with members like them.
   const tail = `,"producer":"${producer}","seq":${place.seq},"prevHash":"${place.prevHash}","hash":"${own}"}`;
-  return { head: { seq: place.seq, hash: own }, json: JSON.stringify(written).slice(0, -1) + tail };
+  return { head: { seq: place.seq, hash: own }, json: JSON.stringify(written).slice(0, -1) + tail, draft: written, place: { ...place, hash: own } };
 }
 
 /** JSON may spell half a surrogate pair (`"\ud800"`), UTF-8 can't: such a string would reach the table as another one,

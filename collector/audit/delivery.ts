@@ -1,6 +1,7 @@
 import { readCursor, writeCursor, type Cursor } from "./cursor.ts";
 import { createDurableReader, type SpooledLine } from "./durable-reader.ts";
 import type { SegmentLog } from "./segments.ts";
+import type { SpanTail } from "./span-tail.ts";
 
 export interface ReadLimits {
   readonly records: number;
@@ -16,6 +17,8 @@ export interface Delivery {
   readonly durableSeq: number;
   /** Lines from `fromSeq` on, as many as are durable and within the limits. */
   read(fromSeq: number, limits: ReadLimits): Promise<SpooledLine[]>;
+  /** The spans of these records as bytes, where this process has just written them; null otherwise. */
+  encoded(firstSeq: number, lastSeq: number): Uint8Array[] | null;
   /** Makes durable that the records `firstSeq` to `lastSeq` are about to be sent together. */
   beginSending(firstSeq: number, lastSeq: number): Promise<void>;
   /** Makes durable that the collector has everything up to and with `acked`, of `bytes` in lines, and deletes the
@@ -31,11 +34,12 @@ export function createDelivery(options: {
   producer: string;
   cursor: Awaited<ReturnType<typeof readCursor>>;
   segments: SegmentLog;
+  tail: SpanTail;
   beforeDelete: () => Promise<void>;
   onAcknowledged: (bytes: number) => void;
   onDurable: (listener: () => void) => () => void;
 }): Delivery {
-  const { dir, producer, segments } = options;
+  const { dir, producer, segments, tail } = options;
   const reader = createDurableReader(segments);
   let cursor = options.cursor;
 
@@ -54,10 +58,12 @@ export function createDelivery(options: {
       return segments.durableSeq;
     },
     read: (fromSeq, limits) => reader.read(fromSeq, limits),
+    encoded: (firstSeq, lastSeq) => tail.range(firstSeq, lastSeq),
     beginSending: (firstSeq, lastSeq) => move({ acked: cursor.acked, sending: { firstSeq, lastSeq } }),
     async acknowledge(acked, bytes) {
       if (acked.seq > cursor.acked.seq) {
         await move({ acked, sending: null });
+        tail.dropThrough(acked.seq);
         options.onAcknowledged(bytes);
       }
       if (!segments.hasRemovable(acked.seq)) return;

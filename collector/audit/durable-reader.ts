@@ -6,6 +6,7 @@ import type { Segment } from "./scan.ts";
 
 export interface SpooledLine {
   readonly seq: number;
+  /** Made from the bytes when it is asked for: most lines are only counted. */
   readonly json: string;
   /** Of the whole line, its line feed included. */
   readonly bytes: number;
@@ -14,6 +15,24 @@ export interface SpooledLine {
 export interface DurableReader {
   read(fromSeq: number, limits: ReadLimits): Promise<SpooledLine[]>;
   close(): Promise<void>;
+}
+
+class ReadLine implements SpooledLine {
+  readonly seq: number;
+  readonly #line: Buffer;
+
+  constructor(seq: number, line: Buffer) {
+    this.seq = seq;
+    this.#line = line;
+  }
+
+  get json(): string {
+    return lineJson(this.#line);
+  }
+
+  get bytes(): number {
+    return this.#line.length + 1;
+  }
 }
 
 const CHUNK_BYTES = 1024 * 1024;
@@ -55,7 +74,7 @@ export function createDurableReader(log: SegmentLog): DurableReader {
         const at = lines.length < limits.records && bytes < limits.bytes ? await reach(seq) : null;
         if (!at) return lines;
         await advance(at, limits.records - lines.length, limits.bytes - bytes, (line) => {
-          lines.push({ seq: fromSeq + lines.length, json: lineJson(line), bytes: line.length + 1 });
+          lines.push(new ReadLine(fromSeq + lines.length, line));
           bytes += line.length + 1;
         });
       }

@@ -7,6 +7,13 @@ import type { SpooledLine } from "./durable-reader.ts";
 /** Records a slice: encoding one takes some 25 us, and the calls that this process relays wait meanwhile. */
 const SLICE = 32;
 
+/** One request of spans that were encoded before. */
+export function joinBatch(spans: readonly Uint8Array[], resource: OtlpResource): Uint8Array {
+  const request = createTraceRequest(resource);
+  for (const part of spans) request.addEncoded(part);
+  return request.finish();
+}
+
 /** Turns lines into one request, a slice a turn of the event loop. Stops early, with null, once `signal` is aborted. */
 export async function encodeBatch(lines: readonly SpooledLine[], resource: OtlpResource, signal: AbortSignal): Promise<Uint8Array | null> {
   const request = createTraceRequest(resource);

@@ -7,7 +7,7 @@ import type { CallRecord } from "../record/call-record.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Delivery } from "./delivery.ts";
 import type { SpooledLine } from "./durable-reader.ts";
-import { encodeBatch } from "./encode-batch.ts";
+import { encodeBatch, joinBatch } from "./encode-batch.ts";
 import { REJECTED_FILE } from "./layout.ts";
 import { setAside } from "./rejected.ts";
 import { createSender, type Sender } from "./send.ts";
@@ -174,7 +174,8 @@ class SpoolExporter implements Exporter {
     this.#pendingSinceMs = Math.floor(parse(lines[0] as SpooledLine).receivedUs / 1000);
     if (!sending) await this.#delivery.beginSending(first, last.seq);
 
-    const body = await encodeBatch(lines, this.#resource(), this.#abort.signal);
+    const encoded = this.#delivery.encoded(first, last.seq);
+    const body = encoded ? joinBatch(encoded, this.#resource()) : await encodeBatch(lines, this.#resource(), this.#abort.signal);
     if (!body) return;
     const reply = await this.#options.sender.send(body, `${this.#delivery.producer}:${first}-${last.seq}`, this.#abort.signal);
     if (reply.kind === "accepted") await this.#accepted(lines);

@@ -15,6 +15,7 @@ import { readOrMakeProducer } from "./layout.ts";
 import { lockDirectory } from "./lock.ts";
 import { scanSegments, type ScanResult } from "./scan.ts";
 import { SegmentLog } from "./segments.ts";
+import { SpanTail } from "./span-tail.ts";
 
 export interface SpoolOptions {
   /** Made when it is missing. One process at a time. */
@@ -113,6 +114,7 @@ class FileSpool implements Spool {
   readonly #segments: SegmentLog;
   readonly #commit: GroupCommit;
   readonly #intents: IntentJournal;
+  readonly #tail = new SpanTail();
   readonly #lifecycle = new Lifecycle();
   readonly #counts = { appended: 0, refused: 0, diskFailures: 0, interrupted: 0 };
   readonly #durableListeners = new Set<() => void>();
@@ -147,6 +149,7 @@ class FileSpool implements Spool {
       producer,
       cursor,
       segments: this.#segments,
+      tail: this.#tail,
       beforeDelete: () => this.#intents.compact(),
       onAcknowledged: (bytes) => void (this.#pendingBytes -= bytes),
       onDurable: (listener) => {
@@ -182,13 +185,10 @@ class FileSpool implements Spool {
 
   append(draft: DraftRecord): { seq: number; durable: Promise<void> } {
     if (!this.#writable) throw this.#unavailable();
-    const { head, json } = link(this.producer, this.#head, draft);
-    const { bytes, durable } = this.#commit.append(json);
-    this.#head = head;
-    this.#pendingBytes += bytes;
+    const { seq, durable } = this.#write(draft);
     this.#counts.appended++;
-    this.#intents.recorded(draft.spanId, head.seq);
-    return { seq: head.seq, durable };
+    this.#intents.recorded(draft.spanId, seq);
+    return { seq, durable };
   }
 
   async intend(draft: DraftRecord): Promise<Intent> {
@@ -198,12 +198,18 @@ class FileSpool implements Spool {
 
   /** For opening only: a full spool takes these all the same, because dropping one would hide a call. */
   async recordInterrupted(draft: DraftRecord): Promise<void> {
-    const { head, json } = link(this.producer, this.#head, interruptedRecord(draft));
+    const { durable } = this.#write(interruptedRecord(draft));
+    this.#counts.interrupted++;
+    await durable;
+  }
+
+  #write(record: DraftRecord): { seq: number; durable: Promise<void> } {
+    const { head, json, draft, place } = link(this.producer, this.#head, record);
     const { bytes, durable } = this.#commit.append(json);
     this.#head = head;
     this.#pendingBytes += bytes;
-    this.#counts.interrupted++;
-    await durable;
+    this.#tail.add(draft, place);
+    return { seq: head.seq, durable };
   }
 
   flush(): Promise<void> {

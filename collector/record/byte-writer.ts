@@ -54,7 +54,7 @@ export class ByteWriter {
     this.varint(tag);
     this.varint(length);
     this.#reserve(length);
-    this.#used += length === text.length ? this.#buffer.latin1Write(text, this.#used) : this.#buffer.utf8Write(text, this.#used);
+    this.#used += length === text.length ? this.#buffer.write(text, this.#used, "latin1") : this.#buffer.write(text, this.#used, "utf8");
   }
 
   /** A field of bytes that are given in hex. */
@@ -62,7 +62,7 @@ export class ByteWriter {
     this.varint(tag);
     this.varint(text.length / 2);
     this.#reserve(text.length / 2);
-    this.#used += this.#buffer.hexWrite(text, this.#used);
+    this.#used += this.#buffer.write(text, this.#used, "hex");
   }
 
   fixed64(low: number, high: number): void {

@@ -46,7 +46,7 @@ export interface OtlpResource {
 /** An ExportTraceServiceRequest of one resource and scope that spans are added to. */
 export interface TraceRequest {
   add(span: RecordSpan): void;
-  /** Spans as `encodeSpans` made them. */
+  /** Spans as `writeSpans` made them. */
   addEncoded(spans: Uint8Array): void;
   finish(): Uint8Array;
 }
@@ -74,13 +74,9 @@ export function createTraceRequest(resource: OtlpResource): TraceRequest {
   };
 }
 
-const scratch = new ByteWriter(8 * 1024);
-
-/** A copy of the bytes that these spans are in a request, whatever its resource is. */
-export function encodeSpans(spans: readonly RecordSpan[]): Buffer {
-  scratch.clear();
-  for (const span of spans) writeSpan(scratch, span);
-  return Buffer.from(scratch.written());
+/** Writes these spans as they are in a request, whatever its resource is. */
+export function writeSpans(out: ByteWriter, spans: readonly RecordSpan[]): void {
+  for (const span of spans) writeSpan(out, span);
 }
 
 function resourceBytes({ attributes }: OtlpResource): Uint8Array {

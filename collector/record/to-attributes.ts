@@ -89,9 +89,13 @@ export const getters: readonly (readonly [key: string, get: Getter])[] = [
 export const attributeKeys: readonly string[] = getters.map(([key]) => key);
 
 export function toAttributes(record: CallRecord): Attribute[] {
+  return attributesAt(record, record);
+}
+
+export function attributesAt(draft: DraftRecord, place: ChainPlace): Attribute[] {
   const out: Attribute[] = [];
   for (const [key, get] of getters) {
-    const value = get(record, record);
+    const value = get(draft, place);
     if (value !== null && value !== "") out.push([key, value]);
   }
   return out;

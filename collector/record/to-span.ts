@@ -1,6 +1,6 @@
 import * as k from "./semconv.ts";
-import type { CallRecord } from "./call-record.ts";
-import { spanName, toAttributes, type Attribute } from "./to-attributes.ts";
+import type { CallRecord, DraftRecord } from "./call-record.ts";
+import { attributesAt, spanName, type Attribute, type ChainPlace } from "./to-attributes.ts";
 
 /** Numbers as OTLP has them. */
 export const SPAN_KIND = { server: 2, client: 3 } as const;
@@ -26,12 +26,21 @@ const CLIENT_FAULTS: ReadonlySet<string> = new Set(["-32700", "-32600", "-32601"
 
 /** The SERVER span, and the CLIENT span of the upstream attempt where there was one. */
 export function toSpans(record: CallRecord): RecordSpan[] {
-  const server = serverSpan(record);
-  const client = clientSpan(record);
+  return spansAt(record, record);
+}
+
+/** The same for a draft that has taken `place`. */
+export function spansAt(draft: DraftRecord, place: ChainPlace): RecordSpan[] {
+  const server = serverSpanAt(draft, place);
+  const client = clientSpan(draft);
   return client ? [server, client] : [server];
 }
 
 export function serverSpan(record: CallRecord): RecordSpan {
+  return serverSpanAt(record, record);
+}
+
+function serverSpanAt(record: DraftRecord, place: ChainPlace): RecordSpan {
   const failed = record.errorType !== "" && !CLIENT_FAULTS.has(record.errorType);
   return {
     traceId: record.traceId,
@@ -41,14 +50,14 @@ export function serverSpan(record: CallRecord): RecordSpan {
     kind: SPAN_KIND.server,
     startUs: record.receivedUs,
     endUs: record.receivedUs + record.completedAfterUs,
-    attributes: toAttributes(record),
+    attributes: attributesAt(record, place),
     status: failed ? STATUS.error : STATUS.unset,
     statusMessage: failed ? record.reason : "",
   };
 }
 
 /** From forwarding to the answer; to the end of the call where no answer came. Null where nothing was forwarded. */
-export function clientSpan(record: CallRecord): RecordSpan | null {
+export function clientSpan(record: DraftRecord): RecordSpan | null {
   if (record.upstreamSpanId === "" || record.forwardedAfterUs === null) return null;
   const error = clientError(record);
   const endedAfterUs = Math.max(record.forwardedAfterUs, record.answeredAfterUs ?? record.completedAfterUs);
@@ -68,7 +77,7 @@ export function clientSpan(record: CallRecord): RecordSpan | null {
 
 /** What went wrong between the proxy and the upstream. A result that the proxy withheld was no failure of the upstream;
  * towards it every JSON-RPC error is an error. */
-function clientError(record: CallRecord): string {
+function clientError(record: DraftRecord): string {
   switch (record.outcome) {
     case "tool_error":
       return "tool_error";
@@ -84,7 +93,7 @@ function clientError(record: CallRecord): string {
   }
 }
 
-function clientAttributes(record: CallRecord, error: string): Attribute[] {
+function clientAttributes(record: DraftRecord, error: string): Attribute[] {
   const { host, port } = splitAddress(record.upstreamAddress);
   const all: Attribute[] = [
     [k.ERROR_TYPE, error],

@@ -29,7 +29,8 @@ export function overviewRoutes(app: FastifyInstance, context: RouteContext): voi
       select<{ proxy: unknown[]; upstream: unknown[] }>(store, "latency", params),
       select<Record<string, unknown>>(store, "top-denied", params),
       select<AlertRow>(store, "alerts", { from_ms: range.fromMs, alert_id: "", limit: 20 }),
-      metricSeries(store, nowMs),
+      // As they stood at the end of what is looked at: a link to last month shows last month's numbers.
+      metricSeries(store, Math.min(nowMs, range.toMs)),
     ]);
     const counts = (row: Record<string, unknown> | undefined) => Object.fromEntries(["total", "denied", "held", "failed", "agents", "servers"].map((k) => [k, num(row?.[k])]));
     return {

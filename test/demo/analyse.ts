@@ -8,6 +8,7 @@ import type { Store } from "../../collector/store/client.ts";
 import { buildReport } from "../../dashboards/reports/build.ts";
 import { deliverReport } from "../../dashboards/reports/deliver.ts";
 import type { Stack } from "../support/stack.ts";
+import { demo } from "./tasks.ts";
 import { startWebhookReceiver, type ReceivedAlert } from "./webhook-receiver.ts";
 
 export interface DemoResult {
@@ -64,6 +65,7 @@ export async function analyse(options: {
   for (const m of metrics) say(`  ${m.id.padEnd(26)} ${m.value}`);
   const complete =
     metrics.length === 4 &&
+    findings.some((f) => f.detector === "unusual_sequence" && f.agent === demo.hijack.agent) &&
     kinds.every((k) => findings.some((f) => f.detector === k) && alerts.some((a) => a.type === "mcp.alert.firing" && a.detector === k));
   return { findings: findings.map((f) => ({ detector: f.detector, title: f.title })), alerts, metrics, reportFile, complete };
 }
@@ -98,7 +100,7 @@ async function alert({ store, stack, startMs }: { store: Store; stack: Stack; st
 
 /** A person looks into the hijack: the third number needs an investigation with its times. */
 async function investigate(store: Store, findings: readonly Finding[], endMs: number): Promise<void> {
-  const found = findings.find((f) => f.detector === "unusual_sequence");
+  const found = findings.findLast((f) => f.detector === "unusual_sequence" && f.agent === demo.hijack.agent);
   if (!found) return;
   const clock = manualClock(endMs);
   const at = (afterMs: number): void => clock.advanceMs(found.detectedAtMs + afterMs - clock.nowMs());

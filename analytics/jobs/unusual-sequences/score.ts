@@ -106,10 +106,6 @@ export class ScoreTail {
     return Math.min(1, Math.max(0.1, atLeast / this.#sorted.length));
   }
 
-  get median(): number {
-    return quantileSorted(this.#sorted, 0.5);
-  }
-
   get high(): number {
     return quantileSorted(this.#sorted, 0.99);
   }

@@ -1,18 +1,12 @@
 import { expect, test } from "vitest";
 import { SortedWindow } from "../../../analytics/score/sorted-window.ts";
-import { betaBinomialTail, falseDiscoveryRates, logGamma, median, normalTail, quantileSorted, robustSpread } from "../../../analytics/score/stats.ts";
+import { betaBinomialTail, falseDiscoveryRates, logGamma, normalTail, quantileSorted } from "../../../analytics/score/stats.ts";
 import { randomFrom } from "./support.ts";
 
 test("quantiles lie between neighbours, and there is none of nothing", () => {
   expect(quantileSorted([1, 2, 3, 4], 0.5)).toBe(2.5);
   expect(quantileSorted([7], 0.9)).toBe(7);
   expect(quantileSorted([], 0.5)).toBeNaN();
-  expect(median([9, 1, 5])).toBe(5);
-});
-
-test("a robust spread is not moved by one outlier and never falls below its floor", () => {
-  expect(robustSpread([1, 2, 3, 4, 1000], 0).spread).toBeCloseTo(1.4826, 4);
-  expect(robustSpread([5, 5, 5], 0.25)).toEqual({ centre: 5, spread: 0.25 });
 });
 
 test("the normal tail agrees with its table, far out too", () => {

@@ -1,0 +1,79 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { registerAnalytics } from "../../../analytics/command.ts";
+import { systemClock } from "../../../collector/kernel/clock.ts";
+import type { CommandContext } from "../../../collector/kernel/command.ts";
+import { loadConfig } from "../../../collector/kernel/config.ts";
+import { silentLogger } from "../../../collector/kernel/log.ts";
+import { startEngine, type TestEngine } from "../../support/engine.ts";
+import { createStoreClient } from "../../../collector/store/client.ts";
+import { migrate } from "../../../collector/store/migrate.ts";
+import { hour, insertCalls, minute } from "./seed.ts";
+import { deniedAttempts, ordinaryTraffic } from "./traffic.ts";
+
+const t0 = Date.UTC(2026, 0, 5, 10);
+let engine: TestEngine;
+let dir: string;
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), "signalbox-command-"));
+  engine = await startEngine();
+  const store = createStoreClient({ url: engine.url, caller: "test" });
+  await migrate({ store, folder: new URL("../../../collector/store/migrations/", import.meta.url), logger: silentLogger });
+  const calls = [...ordinaryTraffic(t0, t0 + 2 * hour, 1), ...deniedAttempts(t0 + 110 * minute, t0 + 2 * hour)];
+  await insertCalls(store, calls.sort((a, b) => a.atMs - b.atMs));
+  await store.close();
+  writeFileSync(join(dir, "signalbox.yaml"), `store:\n  url: ${engine.url}\n`);
+});
+afterAll(async () => {
+  await engine?.stop();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+/** Runs a command in this process and returns the lines that it printed. */
+async function run(...args: string[]): Promise<string[]> {
+  const lines: string[] = [];
+  const context: CommandContext = {
+    config: () => loadConfig({ cwd: dir, env: {} }),
+    clock: systemClock,
+    env: {},
+    logger: () => silentLogger,
+    print: (line) => void lines.push(line),
+    untilStopped: async () => undefined,
+    ready: () => undefined,
+  };
+  const program = new Command("signalbox").exitOverride().configureOutput({ writeErr: () => undefined });
+  registerAnalytics(program, context);
+  await program.parseAsync(args, { from: "user" });
+  return lines;
+}
+
+test("jobs run looks for what a job finds in the past, and jobs list says up to where it has run", async () => {
+  const before = await run("jobs", "list");
+  expect(before).toHaveLength(6);
+  expect(before.every((line) => line.endsWith("never ran"))).toBe(true);
+  const lines = await run("jobs", "run", "denial-spikes", "--from", "2026-01-05T11:50:00Z", "--to", "2026-01-05T12:00:00Z");
+  expect(lines.at(-1)).toMatch(/^2 windows, 2 findings, 0 failed$/);
+  expect(lines[0]).toMatch(/^page {3}Denials on doc-bot: \d+ vs \d\.\d+ expected/);
+  expect((await run("jobs", "list")).filter((line) => line.endsWith("succeeded up to 2026-01-05T12:00:00.000Z"))).toHaveLength(1);
+});
+
+test("a job that doesn't exist and a time that is none are refused", async () => {
+  await expect(run("jobs", "run", "horoscope", "--from", "2026-01-05T11:50:00Z", "--to", "2026-01-05T12:00:00Z")).rejects.toThrow('there is no enabled job "horoscope"');
+  await expect(run("jobs", "run", "baselines", "--from", "yesterday", "--to", "2026-01-05T12:00:00Z")).rejects.toThrow(/not a time/);
+});
+
+test("eval events scores a file without a store, and eval texts says that there is no such detector", async () => {
+  const input = join(dir, "events.csv");
+  const out = join(dir, "scores.ndjson");
+  writeFileSync(input, "series,timestamp,total,denied\ns,2026-01-01 00:00:00,10,0\ns,2026-01-01 00:05:00,10,1\n");
+  expect(await run("eval", "events", "--in", input, "--out", out)).toEqual([`2 scores in ${out}`]);
+  expect(readFileSync(out, "utf8").trim().split("\n").map((line) => JSON.parse(line) as unknown)).toEqual([
+    { series: "s", timestamp: "2026-01-01 00:00:00", score: 0 },
+    { series: "s", timestamp: "2026-01-01 00:05:00", score: 0 },
+  ]);
+  await expect(run("eval", "texts", "--in", input, "--out", out)).rejects.toThrow("there is no detector for texts yet");
+});
