@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
-const assetKinds = new Set([".sql", ".yaml", ".xml"]);
+const assetKinds = new Set([".sql", ".yaml", ".xml", ".md"]);
 const folders = ["collector", "proxy", "analytics", "alerts", "dashboards"];
 
 rmSync(dist, { recursive: true, force: true });
@@ -21,7 +21,7 @@ for (const folder of folders) {
     const from = join(entry.parentPath, entry.name);
     const path = relative(root, from);
     if (!entry.isFile() || path.startsWith(join("dashboards", "web"))) continue;
-    if (assetKinds.has(extname(entry.name)) || entry.name === "README.md") copy(from, join(dist, path));
+    if (assetKinds.has(extname(entry.name))) copy(from, join(dist, path));
   }
 }
 cpSync(join(root, "dashboards/web/dist"), join(dist, "dashboards/web/dist"), { recursive: true });

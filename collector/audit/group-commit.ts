@@ -23,14 +23,6 @@ interface Batch {
   readonly done: PromiseWithResolvers<void>;
 }
 
-/**
- * After a commit of at least so many lines the next one waits this long for company. Many calls are in flight then, the
- * answers that were just sent bring the next ones at once, and a commit of three lines costs what one of fifteen does.
- * A lone call never waits.
- */
-const BUSY_LINES = 4;
-const GATHER_MS = 1;
-
 /** Buffers above this are not kept for the next batch: a burst must not hold its memory for ever. */
 const KEEP_BYTES = 4 * 1024 * 1024;
 
@@ -41,7 +33,6 @@ export class GroupCommit {
   #retained: LineBuffer[] = [];
   #serial: Promise<void> = Promise.resolve();
   #busy = false;
-  #lastLines = 0;
   #retry: NodeJS.Timeout | null = null;
   #stopped = false;
   failed = false;
@@ -95,9 +86,7 @@ export class GroupCommit {
 
   #schedule(): void {
     this.#busy = true;
-    const commit = (): void => void this.exclusive(() => this.#commit());
-    if (this.#lastLines < BUSY_LINES || this.#stopped) setImmediate(commit);
-    else setTimeout(commit, GATHER_MS);
+    setImmediate(() => void this.exclusive(() => this.#commit()));
   }
 
   async #commit(): Promise<void> {
@@ -105,7 +94,6 @@ export class GroupCommit {
     this.#filling = null;
     try {
       if (!batch) return;
-      this.#lastLines = batch.buffer.lines;
       await this.#options.write(batch.buffer.bytes, batch.buffer.lines);
       this.#written(batch.buffer);
       batch.done.resolve();
