@@ -42,5 +42,8 @@ export function describeError(error: unknown): string {
   if (error instanceof SignalboxError) {
     return error.remedy ? `${error.message}\n  ${error.remedy}` : error.message;
   }
+  if ((error as NodeJS.ErrnoException | undefined)?.code === "ECONNREFUSED") {
+    return `${(error as Error).message}\n  Nothing answers there. Is \`signalbox up\` running?`;
+  }
   return error instanceof Error ? error.message : String(error);
 }
