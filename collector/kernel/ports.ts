@@ -6,7 +6,7 @@ import { SignalboxError } from "./errors.ts";
 export function portError(section: Section, host: string, port: number, cause: unknown): SignalboxError {
   const { code, message } = cause as NodeJS.ErrnoException;
   const why = code === "EADDRINUSE" ? "is taken" : `cannot be listened on (${code ?? message})`;
-  return new SignalboxError("E_PORT", `port ${port} on ${host}, which the ${section} section names, ${why}`, {
+  return new SignalboxError("E_PORT", `port ${port} on ${host} ${why}`, {
     remedy: `stop what listens there, or choose another port: SIGNALBOX_${section.toUpperCase()}_PORT, or ${section}.port in signalbox.yaml`,
     cause,
   });
