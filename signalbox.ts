@@ -46,8 +46,13 @@ function createContext(program: Command): CommandContext {
     logger: (role) => createLogger(role, process.env.SIGNALBOX_LOG_LEVEL ?? "info"),
     print: (line) => void process.stdout.write(`${line}\n`),
     untilStopped,
-    ready: (info) => void process.send?.({ type: "ready", ...info }),
+    ready: (info) => tellSupervisor({ type: "ready", ...info }),
   };
+}
+
+/** The supervisor may be gone already, and then there is nobody to tell. */
+function tellSupervisor(message: object): void {
+  process.send?.(message, () => undefined);
 }
 
 /** A role ends with its supervisor: a closed channel means that the process above is gone, however it went. */
@@ -65,7 +70,7 @@ try {
     process.exitCode = error.exitCode;
   } else {
     process.stderr.write(`signalbox: ${describeError(error)}\n`);
-    process.send?.({ type: "failed", code: error instanceof SignalboxError ? error.code : undefined, message: describeError(error) });
+    tellSupervisor({ type: "failed", code: error instanceof SignalboxError ? error.code : undefined, message: describeError(error) });
     if (process.env.SIGNALBOX_DEBUG) process.stderr.write(`${error instanceof Error ? error.stack : ""}\n`);
     process.exitCode = 1;
   }

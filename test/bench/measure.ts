@@ -12,7 +12,8 @@ export interface BenchPlan {
   saturatedMs: number;
   steadyMs: number;
   steadyCallsPerSecond: number;
-  warmUpMs: number;
+  /** The same for every target: by time a slower one would be measured while the compiler is still at work on it. */
+  warmUpCalls: number;
 }
 
 /** One target in one round with one size. */
@@ -27,10 +28,11 @@ export interface Sample {
 }
 
 const maxCalls = 2_000_000;
+const warmUpLimitMs = 60_000;
 
 /** Fills caches and lets the compiler settle; what it measures is thrown away. */
 export async function warmUp(load: LoadProcess, target: BenchTarget, plan: BenchPlan): Promise<void> {
-  for (const size of plan.sizes) await load.run(saturated(target, size, plan, plan.warmUpMs));
+  for (const size of plan.sizes) await load.run({ ...saturated(target, size, plan, warmUpLimitMs), maxCalls: plan.warmUpCalls });
 }
 
 export async function measure(load: LoadProcess, target: BenchTarget, size: Size, round: number, plan: BenchPlan): Promise<Sample> {

@@ -73,6 +73,6 @@ function planFor(short: boolean, rounds: string | undefined, size: string | unde
   const connections: Record<Size, number> = { small: 16, large: 8 };
   const common = { rounds: count, sizes: chosen, connections, steadyCallsPerSecond: 200 };
   return short
-    ? { ...common, saturatedMs: 1500, steadyMs: 1500, warmUpMs: 1000 }
-    : { ...common, saturatedMs: 3000, steadyMs: 3000, warmUpMs: 2000 };
+    ? { ...common, saturatedMs: 1500, steadyMs: 1500, warmUpCalls: 20_000 }
+    : { ...common, saturatedMs: 3000, steadyMs: 3000, warmUpCalls: 30_000 };
 }
