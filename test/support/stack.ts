@@ -41,7 +41,7 @@ export interface Stack {
   readonly roles: ReadonlyMap<RoleName, Role>;
   /** Starts a role that was not among the first. */
   start(role: RoleName): Promise<void>;
-  /** kill -9 of a role's process; its supervisor starts it again. */
+  /** kill -9 of a role with all its workers, in the middle of whatever they do; its supervisor starts it again. */
   kill(role: RoleName): void;
   stop(options?: { keep?: boolean }): Promise<void>;
 }
@@ -88,7 +88,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     start,
     kill(name) {
       const pid = roles.get(name)?.pid();
-      if (pid !== undefined) process.kill(pid, "SIGKILL");
+      // The role leads a process group of its own, and its workers are in it.
+      if (pid !== undefined) process.kill(-pid, "SIGKILL");
     },
     async stop({ keep = false } = {}) {
       for (const name of ["proxy", "backend", "collector", "store"] as const) await roles.get(name)?.stop();
