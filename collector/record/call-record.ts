@@ -6,7 +6,7 @@ import { z } from "zod";
  *
  * Units: `...Us` are microseconds; `receivedUs` is Unix time, the other `...AfterUs` count from it on the monotonic
  * clock (null: that step was not reached). `proxyUs` is the time the proxy itself worked or queued, without the upstream.
- * Digests are keyed (HMAC-SHA-256, truncated to 32 hex digits): equal values have equal digests within one installation,
+ * Digests are keyed (SHA-256 behind a key, cut to 32 hex digits): equal values have equal digests within one installation,
  * and nothing can be read back. No payload is ever part of a record. Empty string means "not applicable".
  */
 export const decisions = ["allow", "deny", "hold"] as const;
