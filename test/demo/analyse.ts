@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { randomBytes } from "node:crypto";
 import { alertsConfigSchema, createAlerting, createNotifiers, loadRules, openIncident, packagedRulesDir, recordStep } from "../../alerts/index.ts";
-import { analyticsConfigSchema, createJobs, runJobsOver, type Finding } from "../../analytics/index.ts";
+import { analyticsConfigSchema, computeMetrics, createJobs, runJobsOver, writeMetrics, type Finding } from "../../analytics/index.ts";
 import { manualClock } from "../../collector/kernel/clock.ts";
 import { silentLogger } from "../../collector/kernel/log.ts";
 import type { Store } from "../../collector/store/client.ts";
@@ -47,6 +47,8 @@ export async function analyse(options: {
   for (const a of alerts) say(`  ${a.type.padEnd(20)} ${a.title}`);
 
   await investigate(store, findings, endMs);
+  // What the hourly job says next, now that an investigation has ended.
+  await writeMetrics(store, await computeMetrics(store, { fromMs: throughMs - 7 * 24 * 60 * minute, toMs: throughMs }, throughMs));
   const range = { fromMs: startMs, toMs: throughMs };
   const report = await buildReport(
     {
