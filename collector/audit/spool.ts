@@ -1,6 +1,8 @@
 import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import type { Clock } from "../kernel/clock.ts";
 import { SignalboxError } from "../kernel/errors.ts";
+import { acquireLock } from "../kernel/lock.ts";
 import { Lifecycle } from "../kernel/lifecycle.ts";
 import type { Logger } from "../kernel/log.ts";
 import type { DraftRecord } from "../record/call-record.ts";
@@ -11,8 +13,7 @@ import { createDelivery, type Delivery } from "./delivery.ts";
 import { nodeDisk, type Disk } from "./disk.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { clearIntents, IntentJournal, interruptedRecord, readIntents } from "./intents.ts";
-import { readOrMakeProducer } from "./layout.ts";
-import { lockDirectory } from "./lock.ts";
+import { LOCK_FILE, readOrMakeProducer } from "./layout.ts";
 import { scanSegments, type ScanResult } from "./scan.ts";
 import { SegmentLog } from "./segments.ts";
 import { SpanTail } from "./span-tail.ts";
@@ -67,7 +68,7 @@ const reserveBytes = (maxBytes: number): number => Math.min(8 * 1024 * 1024, Mat
 export async function openSpool(options: SpoolOptions): Promise<Spool> {
   const { dir, logger } = options;
   await mkdir(dir, { recursive: true, mode: 0o700 });
-  const release = await lockDirectory(dir);
+  const release = await acquireLock(join(dir, LOCK_FILE), (owner) => locked(dir, owner));
   try {
     const producer = await readOrMakeProducer(dir, options.producerPrefix);
     const cursor = await readCursor(dir);
@@ -83,6 +84,10 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
     await release();
     throw error;
   }
+}
+
+function locked(dir: string, owner: string): SignalboxError {
+  return new SignalboxError("E_AUDIT_LOCKED", `the spool in ${dir} is open in ${owner}`, { remedy: "give every worker a directory of its own" });
 }
 
 const SPAN_ID = /"spanId":"([0-9a-f]{16})"/;

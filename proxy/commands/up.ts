@@ -1,3 +1,4 @@
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { storeConfigSchema, collectorConfigSchema } from "../../collector/config.ts";
 import type { CommandContext, RegisterCommands } from "../../collector/kernel/command.ts";
@@ -28,7 +29,7 @@ export const registerUp: RegisterCommands = (program, context) => {
 async function up(context: CommandContext): Promise<void> {
   const config = context.config();
   const proxy = config.section("proxy", proxyConfigSchema);
-  const release = acquireLock(join(config.dataDir, "up.lock"), `the data directory ${config.dataDir}`);
+  const release = await takeDataDir(config.dataDir);
   const roles: Role[] = [];
   try {
     await refuseTakenPorts(config);
@@ -50,7 +51,23 @@ async function up(context: CommandContext): Promise<void> {
     context.print("signalbox: stopping ...");
   } finally {
     await stopAll(roles);
-    release();
+    await release();
+  }
+}
+
+/** One `up` a data directory. Throws E_DIR where it can't be written, E_LOCKED while another process has it. */
+async function takeDataDir(dataDir: string): Promise<() => Promise<void>> {
+  const what = `the data directory ${dataDir}`;
+  try {
+    await mkdir(dataDir, { recursive: true });
+    return await acquireLock(join(dataDir, "up.lock"), (owner) => {
+      const remedy = "stop that one first, or choose another folder with SIGNALBOX_DATA_DIR";
+      return new SignalboxError("E_LOCKED", `${what} is already in use by ${owner}`, { remedy });
+    });
+  } catch (error) {
+    if (error instanceof SignalboxError) throw error;
+    const remedy = "choose another folder with SIGNALBOX_DATA_DIR, or make this one writable";
+    throw new SignalboxError("E_DIR", `${what}: cannot write ${dataDir} (${(error as NodeJS.ErrnoException).code ?? "unknown error"})`, { remedy, cause: error });
   }
 }
 

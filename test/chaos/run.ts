@@ -6,7 +6,7 @@ import { rmSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { startChildServer } from "../support/child-server.ts";
 import { startStack, type RoleName } from "../support/stack.ts";
-import { seededRandom } from "../demo/random.ts";
+import { seededRandom } from "../support/random.ts";
 import { checkRecord, type ChaosCheck } from "./check.ts";
 import { runLoad } from "./load.ts";
 import { checkTampering } from "./tamper.ts";

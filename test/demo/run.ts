@@ -11,7 +11,7 @@ import { startStack } from "../support/stack.ts";
 import { workTask } from "./agents.ts";
 import { analyse } from "./analyse.ts";
 import { startPastProxy } from "./past-proxy.ts";
-import { seededRandom } from "./random.ts";
+import { seededRandom } from "../support/random.ts";
 import { demo, planDemo } from "./tasks.ts";
 import { startDemoUpstreams } from "./upstreams.ts";
 

@@ -1,4 +1,4 @@
-import type { Random } from "./random.ts";
+import type { Random } from "../support/random.ts";
 import { poisonedTicket } from "./upstreams.ts";
 
 export interface PlannedCall {

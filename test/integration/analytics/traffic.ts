@@ -1,4 +1,5 @@
-import { hour, minute, randomFrom, type SeedCall } from "./seed.ts";
+import { randomFrom } from "../../support/random.ts";
+import { hour, minute, type SeedCall } from "./seed.ts";
 
 /** One kind of task: its agent, how many a hour, and the calls it usually makes. */
 export interface TaskKind {

@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { analyticsConfigSchema } from "../../../analytics/config.ts";
 import { createDenialScorer, dropExplained, findSpikes, type DenialSeries, type Explained, type Spike } from "../../../analytics/jobs/denial-spikes/score.ts";
 import { RateMoments, rateSurprise, rateTail, type Bucket } from "../../../analytics/score/rate.ts";
-import { binomial, randomFrom } from "./support.ts";
+import { randomFrom } from "../../support/random.ts";
+import { binomial } from "./support.ts";
 
 const limits = analyticsConfigSchema.parse({}).denialSpikes;
 

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { createLatencyScorer } from "../../../analytics/jobs/latency-drift/score.ts";
 import { createSeriesScorer, selfCalibrated, withCooldown, type SeriesScorer } from "../../../analytics/score/series.ts";
-import { normal, randomFrom } from "./support.ts";
+import { randomFrom } from "../../support/random.ts";
+import { normal } from "./support.ts";
 
 const step = 300_000;
 const startMs = Date.UTC(2026, 0, 5);

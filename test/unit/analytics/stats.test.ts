@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { SortedWindow } from "../../../analytics/score/sorted-window.ts";
 import { betaBinomialTail, falseDiscoveryRates, logGamma, normalTail, quantileSorted } from "../../../analytics/score/stats.ts";
-import { randomFrom } from "./support.ts";
+import { randomFrom } from "../../support/random.ts";
 
 test("quantiles lie between neighbours, and there is none of nothing", () => {
   expect(quantileSorted([1, 2, 3, 4], 0.5)).toBe(2.5);

@@ -3,7 +3,7 @@ import { analyticsConfigSchema } from "../../../analytics/config.ts";
 import { BehaviourModel, describeTransition, findUnusual, groupAlike, scoreSequence, ScoreTail, type Sequence } from "../../../analytics/jobs/unusual-sequences/score.ts";
 import { contextsAt, SequenceModel } from "../../../analytics/score/sequence-model.ts";
 import { actsAfterUntrusted, type Step } from "../../../analytics/score/taint.ts";
-import { randomFrom } from "./support.ts";
+import { randomFrom } from "../../support/random.ts";
 
 const limits = analyticsConfigSchema.parse({}).unusualSequences;
 

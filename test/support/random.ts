@@ -1,4 +1,4 @@
-/** A seeded generator (mulberry32): the same seed gives the same demo. */
+/** A seeded generator with what plans of traffic need: the same seed gives the same plan. */
 export interface Random {
   /** 0 <= x < 1 */
   next(): number;
@@ -9,15 +9,19 @@ export interface Random {
   exponential(mean: number): number;
 }
 
-export function seededRandom(seed: number): Random {
-  let state = seed >>> 0;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+/** Numbers in [0, 1) that are the same at every run (mulberry32). */
+export function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
+}
+
+export function seededRandom(seed: number): Random {
+  const next = randomFrom(seed);
   const int = (from: number, to: number): number => from + Math.floor(next() * (to - from));
   return {
     next,
