@@ -20,8 +20,6 @@ import { watchControlPlane } from "./watch-control-plane.ts";
 export type ProxyOverrides = Partial<Pick<ProxyConfig, "host" | "port" | "workers">>;
 
 const STOP_MS = 5000;
-/** Nearly all that a call allocates is garbage when it is answered: with room for more calls less of it is copied about. */
-const YOUNG_GENERATION = "--max-semi-space-size=64";
 
 /**
  * The proxy's first process: it checks what the workers will be given, starts them and the host of the stdio servers,
@@ -45,7 +43,7 @@ export async function runPrimary(context: CommandContext, overrides: ProxyOverri
     lifecycle.add("stdio host", () => stdio.stop());
     await started(stdio);
 
-    cluster.setupPrimary({ exec: entry, args: ["proxy", "--role", "worker"], execArgv: [...process.execArgv, YOUNG_GENERATION] });
+    cluster.setupPrimary({ exec: entry, args: ["proxy", "--role", "worker"], execArgv: process.execArgv });
     const count = config.workers > 0 ? config.workers : availableParallelism();
     const workers = Array.from({ length: count }, (_, slot) =>
       keepRunning({ name: `worker ${slot}`, stopMs: STOP_MS, logger, start: () => cluster.fork({ ...env, SIGNALBOX_SLOT: String(slot) }).process }),

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
-import { canonicalFormAt } from "../record/canonical.ts";
 import type { CallRecord, DraftRecord } from "../record/call-record.ts";
+import type { RecordWriter } from "../record/record-writer.ts";
 import type { ChainPlace } from "../record/to-attributes.ts";
 
 /** The last link of a producer's chain: what the next record continues. `seq` 0 and the genesis hash before the first. */
@@ -10,36 +10,27 @@ export interface ChainHead {
 }
 
 export interface Link {
+  /** What the record that was linked is the head of now. */
   readonly head: ChainHead;
-  /** The whole CallRecord. */
-  readonly json: string;
-  /** The same in two parts, for who has no need of the text. */
+  /** As it was recorded: with well-formed text. */
   readonly draft: DraftRecord;
   readonly place: ChainPlace;
 }
 
 /**
- * Gives a draft its place behind `head`. Pure. `producer` is one that needs no escaping in JSON (layout.ts sees to it).
- * Throws E_AUDIT_RECORD where the draft holds a number that would not read back as written.
+ * Gives a draft its place behind `head`; `writer` has it taken up afterwards. `producer` is one that needs no escaping in
+ * JSON (layout.ts sees to it). Throws E_AUDIT_RECORD where the draft holds a number that would not read back as written.
  */
-export function link(producer: string, head: ChainHead, draft: DraftRecord): Link {
+export function link(writer: RecordWriter, producer: string, head: ChainHead, draft: DraftRecord): Link {
   const place = { producer, seq: head.seq + 1, prevHash: head.hash, hash: "" };
   let written = draft;
-  let form = canonicalFormAt(written, place);
-  if (mayHoldLoneSurrogate(form)) {
+  let form = writer.form(written, place);
+  if (writer.doubtful) {
     written = wellFormed(draft) as DraftRecord;
-    form = canonicalFormAt(written, place);
+    form = writer.form(written, place);
   }
-  const own = hash("sha256", form);
-  // Last, so that these win when the record is parsed, should a caller have handed in a draft with members like them.
-  const tail = `,"producer":"${producer}","seq":${place.seq},"prevHash":"${place.prevHash}","hash":"${own}"}`;
-  return { head: { seq: place.seq, hash: own }, json: JSON.stringify(written).slice(0, -1) + tail, draft: written, place: { ...place, hash: own } };
-}
-
-/** JSON may spell half a surrogate pair (`"\ud800"`), UTF-8 can't: such a string would reach the table as another one,
- * and its hash would no longer match. In a list it stands as an escape, because lists are JSON text in the form. */
-function mayHoldLoneSurrogate(form: string): boolean {
-  return !form.isWellFormed() || form.includes("\\ud");
+  place.hash = hash("sha256", form);
+  return { head: { seq: place.seq, hash: place.hash }, draft: written, place };
 }
 
 function wellFormed(value: unknown): unknown {

@@ -1,5 +1,6 @@
 import { readCursor, writeCursor, type Cursor } from "./cursor.ts";
 import { createDurableReader, type SpooledLine } from "./durable-reader.ts";
+import { batchOf, type Batch } from "./encode-batch.ts";
 import type { SegmentLog } from "./segments.ts";
 import type { SpanTail } from "./span-tail.ts";
 
@@ -15,10 +16,10 @@ export interface Delivery {
   readonly dir: string;
   readonly cursor: Cursor;
   readonly durableSeq: number;
-  /** Lines from `fromSeq` on, as many as are durable and within the limits. */
+  /** Records from `fromSeq` on, as many as are durable and within the limits; null where there is none. */
+  next(fromSeq: number, limits: ReadLimits): Promise<Batch | null>;
+  /** The same as their lines on disk. */
   read(fromSeq: number, limits: ReadLimits): Promise<SpooledLine[]>;
-  /** The spans of these records as bytes, where this process has just written them; null otherwise. */
-  encoded(firstSeq: number, lastSeq: number): Uint8Array[] | null;
   /** Makes durable that the records `firstSeq` to `lastSeq` are about to be sent together. */
   beginSending(firstSeq: number, lastSeq: number): Promise<void>;
   /** Makes durable that the collector has everything up to and with `acked`, of `bytes` in lines, and deletes the
@@ -57,8 +58,8 @@ export function createDelivery(options: {
     get durableSeq() {
       return segments.durableSeq;
     },
+    next: async (fromSeq, limits) => tail.take(fromSeq, segments.durableSeq, limits) ?? batchOf(await reader.read(fromSeq, limits)),
     read: (fromSeq, limits) => reader.read(fromSeq, limits),
-    encoded: (firstSeq, lastSeq) => tail.range(firstSeq, lastSeq),
     beginSending: (firstSeq, lastSeq) => move({ acked: cursor.acked, sending: { firstSeq, lastSeq } }),
     async acknowledge(acked, bytes) {
       if (acked.seq > cursor.acked.seq) {

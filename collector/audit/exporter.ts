@@ -3,11 +3,10 @@ import { systemClock, type Clock } from "../kernel/clock.ts";
 import type { Stoppable } from "../kernel/lifecycle.ts";
 import type { Logger } from "../kernel/log.ts";
 import { packageVersion } from "../kernel/package-info.ts";
-import type { CallRecord } from "../record/call-record.ts";
+import { traceRequest } from "../record/otlp-encode.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Delivery } from "./delivery.ts";
-import type { SpooledLine } from "./durable-reader.ts";
-import { encodeBatch, joinBatch } from "./encode-batch.ts";
+import type { Batch } from "./encode-batch.ts";
 import { REJECTED_FILE } from "./layout.ts";
 import { setAside } from "./rejected.ts";
 import { createSender, type Sender } from "./send.ts";
@@ -168,53 +167,55 @@ class SpoolExporter implements Exporter {
     const first = acked.seq + 1;
     const bounds = sending ?? { firstSeq: first, lastSeq: Infinity };
     const records = Math.min(bounds.lastSeq - first + 1, sending ? Infinity : this.#limit);
-    const lines = await this.#delivery.read(first, { records, bytes: sending ? Infinity : this.#options.maxBatchBytes });
-    const last = lines.at(-1);
-    if (!last) throw new Error(`record ${first} cannot be read`);
-    this.#pendingSinceMs = Math.floor(parse(lines[0] as SpooledLine).receivedUs / 1000);
-    if (!sending) await this.#delivery.beginSending(first, last.seq);
+    const batch = await this.#delivery.next(first, { records, bytes: sending ? Infinity : this.#options.maxBatchBytes });
+    if (!batch) throw new Error(`record ${first} cannot be read`);
+    this.#pendingSinceMs = Math.floor(batch.firstReceivedUs / 1000);
+    const lastSeq = batch.last.seq;
+    if (!sending) await this.#delivery.beginSending(first, lastSeq);
 
-    const encoded = this.#delivery.encoded(first, last.seq);
-    const body = encoded ? joinBatch(encoded, this.#resource()) : await encodeBatch(lines, this.#resource(), this.#abort.signal);
-    if (!body) return;
-    const reply = await this.#options.sender.send(body, `${this.#delivery.producer}:${first}-${last.seq}`, this.#abort.signal);
-    if (reply.kind === "accepted") await this.#accepted(lines);
-    else if (reply.kind === "refused") await this.#refused(lines, reply.why);
-    else await this.#failed(lines, reply.why, reply.afterMs);
+    const spans = await batch.spans(this.#abort.signal);
+    if (!spans) return;
+    const body = traceRequest(this.#resource(), spans);
+    const reply = await this.#options.sender.send(body, `${this.#delivery.producer}:${first}-${lastSeq}`, this.#abort.signal);
+    if (reply.kind === "accepted") await this.#accepted(batch);
+    else if (reply.kind === "refused") await this.#refused(batch, reply.why);
+    else await this.#failed(batch, reply.why, reply.afterMs);
   }
 
-  async #accepted(lines: readonly SpooledLine[]): Promise<void> {
+  async #accepted(batch: Batch): Promise<void> {
     this.#failures = 0;
     this.#counts.batches++;
-    this.#counts.acked += lines.length;
+    this.#counts.acked += batch.records;
     this.#limit = Math.min(this.#limit * 2, this.#options.maxBatch);
-    await this.#acknowledge(lines);
+    await this.#delivery.acknowledge(batch.last, batch.bytes);
   }
 
-  async #refused(lines: readonly SpooledLine[], why: string): Promise<void> {
-    const { logger } = this.#options;
+  async #refused(batch: Batch, why: string): Promise<void> {
+    const { logger, clock } = this.#options;
     this.#counts.refusals++;
-    const only = lines[0] as SpooledLine;
-    const producer = this.#delivery.producer;
-    if (lines.length > 1) {
-      this.#limit = Math.ceil(lines.length / 2);
-      logger.warn({ producer, firstSeq: only.seq, records: lines.length, why }, "the collector refused a batch; sending it in halves");
-      await this.#delivery.beginSending(only.seq, only.seq + this.#limit - 1);
+    const { firstSeq, records } = batch;
+    const { producer, dir } = this.#delivery;
+    if (records > 1) {
+      this.#limit = Math.ceil(records / 2);
+      logger.warn({ producer, firstSeq, records, why }, "the collector refused a batch; sending it in halves");
+      await this.#delivery.beginSending(firstSeq, firstSeq + this.#limit - 1);
       return;
     }
-    if (!(await setAside(this.#delivery.dir, only.json, why, this.#options.clock.nowMs()))) {
-      await this.#failed(lines, `${why}; ${REJECTED_FILE} is full`, null);
+    const [line] = await this.#delivery.read(firstSeq, { records: 1, bytes: Infinity });
+    if (!line) throw new Error(`record ${firstSeq} cannot be read`);
+    if (!(await setAside(dir, line.json, why, clock.nowMs()))) {
+      await this.#failed(batch, `${why}; ${REJECTED_FILE} is full`, null);
       return;
     }
     this.#counts.parked++;
-    logger.error({ producer, seq: only.seq, why }, "the collector refused a record; it was set aside");
-    await this.#acknowledge(lines);
+    logger.error({ producer, seq: firstSeq, why }, "the collector refused a record; it was set aside");
+    await this.#delivery.acknowledge(batch.last, batch.bytes);
   }
 
-  async #failed(lines: readonly SpooledLine[], why: string, afterMs: number | null): Promise<void> {
+  async #failed({ firstSeq, records }: Batch, why: string, afterMs: number | null): Promise<void> {
     if (this.#abort.signal.aborted) return;
     this.#counts.retries++;
-    const context = { producer: this.#delivery.producer, firstSeq: lines[0]?.seq, records: lines.length, failures: this.#failures + 1, why };
+    const context = { producer: this.#delivery.producer, firstSeq, records, failures: this.#failures + 1, why };
     // The first failure and then ever fewer: an outage of hours must not fill the log.
     if (Number.isInteger(Math.log2(this.#failures + 1))) this.#options.logger.warn(context, "the collector did not take a batch; trying again");
     await this.#pause(afterMs);
@@ -224,12 +225,6 @@ class SpoolExporter implements Exporter {
     const ms = Math.max(backoffMs(this.#failures, this.#options.random()), afterMs ?? 0);
     this.#failures++;
     await sleep(ms, this.#abort.signal);
-  }
-
-  async #acknowledge(lines: readonly SpooledLine[]): Promise<void> {
-    const last = parse(lines.at(-1) as SpooledLine);
-    const bytes = lines.reduce((sum, line) => sum + line.bytes, 0);
-    await this.#delivery.acknowledge({ seq: last.seq, hash: last.hash }, bytes);
   }
 
   #resource() {
@@ -245,8 +240,6 @@ class SpoolExporter implements Exporter {
     };
   }
 }
-
-const parse = (line: SpooledLine): CallRecord => JSON.parse(line.json) as CallRecord;
 
 /** Ends early when `signal` is aborted. */
 async function sleep(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,8 +1,9 @@
+import type { ByteWriter } from "../record/byte-writer.ts";
 import { LineBuffer } from "./line.ts";
 
 /**
- * Many appends, one write: lines that arrive in one turn of the event loop, or while a commit is in flight, leave together
- * in the next. One commit is in flight at a time, so lines become durable in the order of appending.
+ * Many appends, one write: lines that arrive within a few turns of the event loop, or while a commit is in flight, leave
+ * together in the next. One commit is in flight at a time, so lines become durable in the order of appending.
  *
  * After a failed commit nothing more is written until `recover` has succeeded, which is tried again every `retryMs`.
  * `retain` decides what becomes of the lines that were waiting: their promises reject either way, but a record must still
@@ -26,6 +27,12 @@ interface Batch {
 /** Buffers above this are not kept for the next batch: a burst must not hold its memory for ever. */
 const KEEP_BYTES = 4 * 1024 * 1024;
 
+/**
+ * Turns of the event loop that a commit waits for company. A turn takes no time when there is nothing to do, and under
+ * load some calls' worth: then a commit takes twice as many lines, which is a sixth of a call's cost less.
+ */
+const GATHER_TURNS = 4;
+
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
   #filling: Batch | null = null;
@@ -43,10 +50,10 @@ export class GroupCommit {
     this.#options = options;
   }
 
-  /** Never throws; not to be called while `failed`. `durable` is shared by the whole batch. */
-  append(json: string): { bytes: number; durable: Promise<void> } {
+  /** `write` writes one line's JSON, and must not throw. Not to be called while `failed`. `durable` is shared by the whole batch. */
+  append(write: (out: ByteWriter) => void): { bytes: number; durable: Promise<void> } {
     const batch = (this.#filling ??= this.#begin());
-    const bytes = batch.buffer.add(json);
+    const bytes = batch.buffer.add(write);
     this.waitingBytes += bytes;
     return { bytes, durable: batch.done.promise };
   }
@@ -86,7 +93,12 @@ export class GroupCommit {
 
   #schedule(): void {
     this.#busy = true;
-    setImmediate(() => void this.exclusive(() => this.#commit()));
+    let turns = GATHER_TURNS;
+    const next = (): void => {
+      if (--turns > 0) setImmediate(next);
+      else void this.exclusive(() => this.#commit());
+    };
+    setImmediate(next);
   }
 
   async #commit(): Promise<void> {

@@ -66,7 +66,7 @@ export class IntentJournal {
     const json = JSON.stringify(draft);
     this.#open.set(draft.spanId, { json, seq: null });
     try {
-      await this.#commit.append(json).durable;
+      await this.#commit.append((out) => out.text(json)).durable;
     } catch (error) {
       this.#open.delete(draft.spanId);
       throw error;
@@ -119,7 +119,7 @@ export class IntentJournal {
     const kept = new LineBuffer();
     for (const [spanId, intent] of this.#open) {
       if (this.#isSettled(intent)) this.#open.delete(spanId);
-      else kept.add(intent.json);
+      else kept.add((out) => out.text(intent.json));
     }
     const file = this.#file;
     this.#file = null;

@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib";
+import { ByteWriter } from "../record/byte-writer.ts";
 
 /**
  * One line of a segment: eight hex digits of CRC-32 over the JSON's bytes, a space, the JSON, a line feed. JSON never
@@ -7,50 +8,37 @@ import { crc32 } from "node:zlib";
 const PREFIX_BYTES = 9;
 const LF = 0x0a;
 
+const NO_CHECKSUM = "00000000 ";
+
 /** Lines on their way to one write, in one buffer that grows and is used again. */
 export class LineBuffer {
-  #buffer: Buffer;
-  #used = 0;
+  readonly #out = new ByteWriter(64 * 1024);
   lines = 0;
 
-  constructor(capacity = 64 * 1024) {
-    this.#buffer = Buffer.allocUnsafe(capacity);
-  }
-
-  /** Returns the line's length in bytes. */
-  add(json: string): number {
-    const worst = PREFIX_BYTES + json.length * 3 + 1;
-    if (this.#buffer.length - this.#used < worst) this.#grow(worst);
-    const buffer = this.#buffer;
-    const start = this.#used + PREFIX_BYTES;
-    const end = start + buffer.write(json, start, "utf8");
-    const checksum = crc32(buffer.subarray(start, end)).toString(16).padStart(8, "0");
-    buffer.write(checksum, this.#used, "latin1");
-    buffer[start - 1] = 0x20;
-    buffer[end] = LF;
-    const bytes = end + 1 - this.#used;
-    this.#used = end + 1;
+  /** `write` writes the line's JSON. Returns the line's length in bytes. */
+  add(write: (out: ByteWriter) => void): number {
+    const out = this.#out;
+    const start = out.length;
+    out.text(NO_CHECKSUM);
+    write(out);
+    const checksum = crc32(out.written().subarray(start + PREFIX_BYTES));
+    out.overwrite(start, checksum.toString(16).padStart(8, "0"));
+    out.text("\n");
     this.lines++;
-    return bytes;
+    return out.length - start;
   }
 
   get bytes(): Buffer {
-    return this.#buffer.subarray(0, this.#used);
+    return this.#out.written();
   }
 
   get capacity(): number {
-    return this.#buffer.length;
+    return this.#out.capacity;
   }
 
   clear(): void {
-    this.#used = 0;
+    this.#out.clear();
     this.lines = 0;
-  }
-
-  #grow(by: number): void {
-    const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#used + by));
-    this.#buffer.copy(larger, 0, 0, this.#used);
-    this.#buffer = larger;
   }
 }
 

@@ -1,11 +1,12 @@
+import { Readable } from "node:stream";
 import { Reader } from "protobufjs/minimal.js";
 import { Pool } from "undici";
 import type { Clock } from "../kernel/clock.ts";
 import { classify, type Reply } from "./backoff.ts";
 
-/** Posts one batch. Never rejects: whatever goes wrong is a reply that says so. */
+/** Posts one batch, which is given in pieces. Never rejects: whatever goes wrong is a reply that says so. */
 export interface Sender {
-  send(body: Uint8Array, batch: string, signal: AbortSignal): Promise<Reply>;
+  send(body: readonly Uint8Array[], batch: string, signal: AbortSignal): Promise<Reply>;
   close(): Promise<void>;
 }
 
@@ -20,8 +21,9 @@ export function createSender(endpoint: string, clock: Clock): Sender {
   return {
     async send(body, batch, signal) {
       try {
-        const headers = { "content-type": "application/x-protobuf", "x-signalbox-batch": batch };
-        const response = await pool.request({ path, method: "POST", headers, body, signal });
+        const bytes = body.reduce((sum, part) => sum + part.length, 0);
+        const headers = { "content-type": "application/x-protobuf", "content-length": String(bytes), "x-signalbox-batch": batch };
+        const response = await pool.request({ path, method: "POST", headers, body: Readable.from(body, { objectMode: false }), signal });
         const reply = await readLimited(response.body);
         const { rejected, message } = response.statusCode < 300 ? partialSuccess(reply) : { rejected: 0, message: statusMessage(reply) };
         const after = response.headers["retry-after"];

@@ -6,6 +6,7 @@ import { acquireLock } from "../kernel/lock.ts";
 import { Lifecycle } from "../kernel/lifecycle.ts";
 import type { Logger } from "../kernel/log.ts";
 import type { DraftRecord } from "../record/call-record.ts";
+import { RecordWriter } from "../record/record-writer.ts";
 import type { AuditLog, Intent } from "./audit-log.ts";
 import { link, type ChainHead } from "./chain.ts";
 import { readCursor, type Cursor } from "./cursor.ts";
@@ -119,6 +120,7 @@ class FileSpool implements Spool {
   readonly #segments: SegmentLog;
   readonly #commit: GroupCommit;
   readonly #intents: IntentJournal;
+  readonly #writer = new RecordWriter();
   readonly #tail = new SpanTail();
   readonly #lifecycle = new Lifecycle();
   readonly #counts = { appended: 0, refused: 0, diskFailures: 0, interrupted: 0 };
@@ -209,11 +211,11 @@ class FileSpool implements Spool {
   }
 
   #write(record: DraftRecord): { seq: number; durable: Promise<void> } {
-    const { head, json, draft, place } = link(this.producer, this.#head, record);
-    const { bytes, durable } = this.#commit.append(json);
+    const { head, draft, place } = link(this.#writer, this.producer, this.#head, record);
+    const { bytes, durable } = this.#commit.append((out) => this.#writer.json(out, draft, place));
     this.#head = head;
     this.#pendingBytes += bytes;
-    this.#tail.add(draft, place);
+    this.#tail.add(draft, place, bytes, (out) => this.#writer.spans(out, draft, place));
     return { seq: head.seq, durable };
   }
 

@@ -9,7 +9,13 @@ export function varintBytes(value: number): number {
 /** Lengths of messages that are written before they are known get this many bytes, which suffice for 2 MB. */
 const LENGTH_BYTES = 3;
 
-/** Protobuf's wire format into one buffer that grows. A general writer builds a list of pending operations first. */
+/** Text up to this length is written by hand: calling out costs more. */
+const SHORT = 24;
+
+/**
+ * Text and protobuf's wire format into one buffer that grows. A general protobuf writer builds a list of pending
+ * operations first.
+ */
 export class ByteWriter {
   #buffer: Buffer;
   #used = 0;
@@ -20,6 +26,10 @@ export class ByteWriter {
 
   get length(): number {
     return this.#used;
+  }
+
+  get capacity(): number {
+    return this.#buffer.length;
   }
 
   /** Of this writer's memory: valid until the next call. */
@@ -47,6 +57,31 @@ export class ByteWriter {
     this.#reserve(bytes.length);
     this.#buffer.set(bytes, this.#used);
     this.#used += bytes.length;
+  }
+
+  /** Text alone, as UTF-8. */
+  text(text: string): void {
+    this.#reserve(text.length * 3);
+    const buffer = this.#buffer;
+    let at = this.#used;
+    if (text.length <= SHORT) {
+      let i = 0;
+      for (; i < text.length; i++) {
+        const unit = text.charCodeAt(i);
+        if (unit > 127) break;
+        buffer[at++] = unit;
+      }
+      if (i === text.length) {
+        this.#used = at;
+        return;
+      }
+    }
+    this.#used += buffer.write(text, this.#used, "utf8");
+  }
+
+  /** Overwrites what was written at `offset` with text of one byte a character. */
+  overwrite(offset: number, text: string): void {
+    this.#buffer.write(text, offset, "latin1");
   }
 
   /** A field of text; `length` is its length in bytes where that is known. */

@@ -1,6 +1,6 @@
 import { ByteWriter, varintBytes } from "./byte-writer.ts";
 import type { Attribute, AttributeValue } from "./to-attributes.ts";
-import { STATUS, type RecordSpan } from "./to-span.ts";
+import { STATUS, type RecordSpan, type SpanHead } from "./to-span.ts";
 
 /**
  * OTLP trace messages as protobuf bytes. Written by hand against opentelemetry/proto/trace/v1: seven small messages, of
@@ -43,40 +43,19 @@ export interface OtlpResource {
   readonly scopeVersion: string;
 }
 
-/** An ExportTraceServiceRequest of one resource and scope that spans are added to. */
-export interface TraceRequest {
-  add(span: RecordSpan): void;
-  /** Spans as `writeSpans` made them. */
-  addEncoded(spans: Uint8Array): void;
-  finish(): Uint8Array;
-}
-
-export function createTraceRequest(resource: OtlpResource): TraceRequest {
+/** An ExportTraceServiceRequest of one resource and scope around spans as `writeSpan` made them, which are not copied. */
+export function traceRequest(resource: OtlpResource, spans: readonly Uint8Array[]): Uint8Array[] {
   const head = resourceBytes(resource);
   const scope = scopeBytes(resource);
-  const spans = new ByteWriter(64 * 1024);
-  return {
-    add: (span) => writeSpan(spans, span),
-    addEncoded: (bytes) => spans.bytes(bytes),
-    finish() {
-      const scopeSpans = scope.length + spans.length;
-      const resourceSpans = head.length + 1 + varintBytes(scopeSpans) + scopeSpans;
-      const out = new ByteWriter(resourceSpans + 16);
-      out.varint(REQUEST_RESOURCE_SPANS);
-      out.varint(resourceSpans);
-      out.bytes(head);
-      out.varint(RESOURCE_SPANS_SCOPE_SPANS);
-      out.varint(scopeSpans);
-      out.bytes(scope);
-      out.bytes(spans.written());
-      return out.written();
-    },
-  };
-}
-
-/** Writes these spans as they are in a request, whatever its resource is. */
-export function writeSpans(out: ByteWriter, spans: readonly RecordSpan[]): void {
-  for (const span of spans) writeSpan(out, span);
+  const scopeSpans = spans.reduce((sum, part) => sum + part.length, scope.length);
+  const out = new ByteWriter(head.length + scope.length + 32);
+  out.varint(REQUEST_RESOURCE_SPANS);
+  out.varint(head.length + 1 + varintBytes(scopeSpans) + scopeSpans);
+  out.bytes(head);
+  out.varint(RESOURCE_SPANS_SCOPE_SPANS);
+  out.varint(scopeSpans);
+  out.bytes(scope);
+  return [out.written(), ...spans];
 }
 
 function resourceBytes({ attributes }: OtlpResource): Uint8Array {
@@ -100,7 +79,15 @@ function message(field: number, inner: ByteWriter): Uint8Array {
   return out.written();
 }
 
-function writeSpan(out: ByteWriter, span: RecordSpan): void {
+/** As it is in any request, whatever its resource is. */
+export function writeSpan(out: ByteWriter, span: RecordSpan): void {
+  const start = beginSpan(out, span);
+  for (const [key, value] of span.attributes) writeAttribute(out, SPAN_ATTRIBUTES, keyBytes(key), value);
+  endSpan(out, start, span);
+}
+
+/** Writes what stands before a span's attributes, as it is in any request. Pass the result to `endSpan`. */
+export function beginSpan(out: ByteWriter, span: SpanHead): number {
   out.varint(SCOPE_SPANS_SPANS);
   const start = out.beginMessage();
   out.hex(SPAN_TRACE_ID, span.traceId);
@@ -113,7 +100,10 @@ function writeSpan(out: ByteWriter, span: RecordSpan): void {
   writeNanoseconds(out, span.startUs);
   out.varint(SPAN_END);
   writeNanoseconds(out, span.endUs);
-  for (const [key, value] of span.attributes) writeSpanAttribute(out, key, value);
+  return start;
+}
+
+export function endSpan(out: ByteWriter, start: number, span: SpanHead): void {
   if (span.status !== STATUS.unset) {
     out.varint(SPAN_STATUS);
     const status = out.beginMessage();
@@ -125,25 +115,9 @@ function writeSpan(out: ByteWriter, span: RecordSpan): void {
   out.endMessage(start);
 }
 
-/** What a key was last written with. Its bytes are made when the same value comes a second time. */
-interface LastWritten {
-  readonly key: Uint8Array;
-  value: AttributeValue;
-  bytes: Uint8Array | null;
-}
-
-/** By key; keys are the few constants of semconv.ts. Most values are those of the span before, and a copy is cheap. */
-const lastWritten = new Map<string, LastWritten>();
-
-function writeSpanAttribute(out: ByteWriter, key: string, value: AttributeValue): void {
-  let last = lastWritten.get(key);
-  if (last === undefined) lastWritten.set(key, (last = { key: keyBytes(key), value: "", bytes: null }));
-  if (last.value !== value) {
-    last.value = value;
-    last.bytes = null;
-    return writeAttribute(out, SPAN_ATTRIBUTES, last.key, value);
-  }
-  out.bytes((last.bytes ??= attributeBytes(SPAN_ATTRIBUTES, key, value)));
+/** One attribute of a span; `key` is what `keyBytes` made. */
+export function writeSpanAttribute(out: ByteWriter, key: Uint8Array, value: AttributeValue): void {
+  writeAttribute(out, SPAN_ATTRIBUTES, key, value);
 }
 
 function attributeBytes(field: number, key: string, value: AttributeValue): Uint8Array {
@@ -152,7 +126,7 @@ function attributeBytes(field: number, key: string, value: AttributeValue): Uint
   return Uint8Array.from(out.written());
 }
 
-function keyBytes(key: string): Uint8Array {
+export function keyBytes(key: string): Uint8Array {
   const out = new ByteWriter(64);
   out.string(KEY_VALUE_KEY, key);
   return Uint8Array.from(out.written());

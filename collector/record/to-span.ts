@@ -1,13 +1,13 @@
 import * as k from "./semconv.ts";
 import type { CallRecord, DraftRecord } from "./call-record.ts";
-import { attributesAt, spanName, type Attribute, type ChainPlace } from "./to-attributes.ts";
+import { spanName, toAttributes, type Attribute } from "./to-attributes.ts";
 
 /** Numbers as OTLP has them. */
 export const SPAN_KIND = { server: 2, client: 3 } as const;
 export const STATUS = { unset: 0, error: 2 } as const;
 
-/** A span before it has an encoding. Times are Unix microseconds; ids are hex, `parentSpanId` may be empty. */
-export interface RecordSpan {
+/** A span before it has an encoding, without its attributes. Times are Unix microseconds; ids are hex, `parentSpanId` may be empty. */
+export interface SpanHead {
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId: string;
@@ -15,9 +15,12 @@ export interface RecordSpan {
   readonly kind: (typeof SPAN_KIND)[keyof typeof SPAN_KIND];
   readonly startUs: number;
   readonly endUs: number;
-  readonly attributes: readonly Attribute[];
   readonly status: (typeof STATUS)[keyof typeof STATUS];
   readonly statusMessage: string;
+}
+
+export interface RecordSpan extends SpanHead {
+  readonly attributes: readonly Attribute[];
 }
 
 /** JSON-RPC errors that are the client's fault and so no error of the server span, as the conventions for MCP list them:
@@ -26,21 +29,16 @@ const CLIENT_FAULTS: ReadonlySet<string> = new Set(["-32700", "-32600", "-32601"
 
 /** The SERVER span, and the CLIENT span of the upstream attempt where there was one. */
 export function toSpans(record: CallRecord): RecordSpan[] {
-  return spansAt(record, record);
-}
-
-/** The same for a draft that has taken `place`. */
-export function spansAt(draft: DraftRecord, place: ChainPlace): RecordSpan[] {
-  const server = serverSpanAt(draft, place);
-  const client = clientSpan(draft);
+  const server = serverSpan(record);
+  const client = clientSpan(record);
   return client ? [server, client] : [server];
 }
 
 export function serverSpan(record: CallRecord): RecordSpan {
-  return serverSpanAt(record, record);
+  return { ...serverHead(record), attributes: toAttributes(record) };
 }
 
-function serverSpanAt(record: DraftRecord, place: ChainPlace): RecordSpan {
+export function serverHead(record: DraftRecord): SpanHead {
   const failed = record.errorType !== "" && !CLIENT_FAULTS.has(record.errorType);
   return {
     traceId: record.traceId,
@@ -50,7 +48,6 @@ function serverSpanAt(record: DraftRecord, place: ChainPlace): RecordSpan {
     kind: SPAN_KIND.server,
     startUs: record.receivedUs,
     endUs: record.receivedUs + record.completedAfterUs,
-    attributes: attributesAt(record, place),
     status: failed ? STATUS.error : STATUS.unset,
     statusMessage: failed ? record.reason : "",
   };
@@ -58,6 +55,11 @@ function serverSpanAt(record: DraftRecord, place: ChainPlace): RecordSpan {
 
 /** From forwarding to the answer; to the end of the call where no answer came. Null where nothing was forwarded. */
 export function clientSpan(record: DraftRecord): RecordSpan | null {
+  const head = clientHead(record);
+  return head && { ...head, attributes: clientAttributes(record) };
+}
+
+export function clientHead(record: DraftRecord): SpanHead | null {
   if (record.upstreamSpanId === "" || record.forwardedAfterUs === null) return null;
   const error = clientError(record);
   const endedAfterUs = Math.max(record.forwardedAfterUs, record.answeredAfterUs ?? record.completedAfterUs);
@@ -69,7 +71,6 @@ export function clientSpan(record: DraftRecord): RecordSpan | null {
     kind: SPAN_KIND.client,
     startUs: record.receivedUs + record.forwardedAfterUs,
     endUs: record.receivedUs + endedAfterUs,
-    attributes: clientAttributes(record, error),
     status: error === "" ? STATUS.unset : STATUS.error,
     statusMessage: "",
   };
@@ -93,7 +94,9 @@ function clientError(record: DraftRecord): string {
   }
 }
 
-function clientAttributes(record: DraftRecord, error: string): Attribute[] {
+/** Of a call that was forwarded. */
+export function clientAttributes(record: DraftRecord): Attribute[] {
+  const error = clientError(record);
   const { host, port } = splitAddress(record.upstreamAddress);
   const all: Attribute[] = [
     [k.ERROR_TYPE, error],

@@ -1,33 +1,42 @@
 import type { Exchange } from "./exchange.ts";
 
-/** What is under way in a worker. */
+/**
+ * What is under way in a worker. A list in which each exchange knows its place, and no Set: a Set that is added to and
+ * deleted from makes itself a new table every few calls, each old one refers to the next, and so through those that
+ * have grown old the garbage of every call was kept until a full collection: a tenth of a call's time.
+ */
 export class ActiveExchanges {
-  readonly #exchanges = new Set<Exchange>();
+  readonly #exchanges: Exchange[] = [];
   /** True once the worker is to stop: nothing is taken on any more. */
   closed = false;
   #onEmpty: (() => void) | null = null;
 
   get size(): number {
-    return this.#exchanges.size;
+    return this.#exchanges.length;
   }
 
   add(exchange: Exchange): void {
-    this.#exchanges.add(exchange);
+    exchange.place = this.#exchanges.push(exchange) - 1;
   }
 
   delete(exchange: Exchange): void {
-    this.#exchanges.delete(exchange);
-    if (this.#exchanges.size === 0) this.#onEmpty?.();
+    if (this.#exchanges[exchange.place] !== exchange) return;
+    const last = this.#exchanges.pop()!;
+    if (last !== exchange) {
+      this.#exchanges[exchange.place] = last;
+      last.place = exchange.place;
+    }
+    if (this.#exchanges.length === 0) this.#onEmpty?.();
   }
 
   /** Breaks off everything that `which` picks; each leaves its record. */
   interrupt(which: (exchange: Exchange) => boolean = () => true): void {
-    for (const exchange of this.#exchanges) if (which(exchange)) exchange.interrupt();
+    for (const exchange of [...this.#exchanges]) if (which(exchange)) exchange.interrupt();
   }
 
   /** Resolves when nothing is left, or after `ms`. */
   empty(ms: number): Promise<void> {
-    if (this.#exchanges.size === 0) return Promise.resolve();
+    if (this.#exchanges.length === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.#onEmpty = () => {

@@ -5,6 +5,10 @@ const KEPT = 32;
 /** Up to this many bytes are copied behind the key and hashed in one call; from there on a hash object costs less. */
 const ONE_SHOT_BYTES = 8 * 1024;
 
+/** Digests that are remembered, and how long their text may be. */
+const MAX_KNOWN = 4096;
+const KNOWN_LENGTH = 64;
+
 export interface RunningDigest {
   update(chunk: Buffer): void;
   digest(): string;
@@ -20,6 +24,7 @@ export class Digester {
   readonly #prefix: Buffer;
   readonly #prefixText: string;
   readonly #scratch: Buffer;
+  readonly #known = new Map<string, string>();
 
   constructor(digestKey: Buffer) {
     // One whole block of the hash, so that no key and value share a block; printable, so that it can lead a string too.
@@ -29,7 +34,18 @@ export class Digester {
     this.#prefix.copy(this.#scratch);
   }
 
+  /** Limits, flags and the names of fields come again and again: short text is looked up. */
   text(value: string): string {
+    if (value.length > KNOWN_LENGTH) return this.#hash(value);
+    const known = this.#known.get(value);
+    if (known !== undefined) return known;
+    const digest = this.#hash(value);
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear();
+    this.#known.set(value, digest);
+    return digest;
+  }
+
+  #hash(value: string): string {
     return hash("sha256", this.#prefixText + value, "hex").slice(0, KEPT);
   }
 

@@ -42,6 +42,8 @@ export class Exchange {
   readonly response: ServerResponse;
   /** Written ahead for a high-risk server. */
   intent: Intent | null = null;
+  /** Among those that are under way. */
+  place = -1;
   #recorded = false;
   #interrupt: (() => void) | null = null;
 

@@ -1,6 +1,7 @@
 import { Pool, type Dispatcher } from "undici";
 import type { Stoppable } from "../../collector/kernel/lifecycle.ts";
 import { expandPlaceholders } from "../registry/placeholders.ts";
+import { oneWriteConnector } from "./one-write.ts";
 import type { Endpoint, ServerEntry } from "../registry/server-entry.ts";
 
 /** Where the messages for one server go, ready to be sent to. */
@@ -43,7 +44,7 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
     const pool = new Pool(origin.startsWith("http") ? origin : "http://stdio-host", {
       // As many as calls are under way, which the proxy bounds: an open stream keeps one to itself.
       connections: null,
-      connect: { timeout: CONNECT_TIMEOUT_MS, ...(socketPath === undefined ? {} : { socketPath }) },
+      connect: oneWriteConnector({ timeout: CONNECT_TIMEOUT_MS, ...(socketPath === undefined ? {} : { socketPath }) }),
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxHeaderSize: 32 * 1024,
     });

@@ -2,15 +2,16 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { link } from "../../../collector/audit/chain.ts";
-import { encodeBatch } from "../../../collector/audit/encode-batch.ts";
 import { segmentName } from "../../../collector/audit/layout.ts";
 import type { DraftRecord } from "../../../collector/record/call-record.ts";
-import { createTraceRequest } from "../../../collector/record/otlp-encode.ts";
+import { traceRequest } from "../../../collector/record/otlp-encode.ts";
+import { RecordWriter } from "../../../collector/record/record-writer.ts";
 import { toSpans } from "../../../collector/record/to-span.ts";
 import { loadSql } from "../../../collector/store/sql-file.ts";
 import { signalbox } from "../../support/run-command.ts";
 import { waitFor } from "../../support/wait.ts";
 import { draft } from "../../unit/audit/drafts.ts";
+import { requestOf } from "../../unit/record/otlp-schema.ts";
 import { editFile, recordsIn } from "../../unit/audit/spools.ts";
 import { startRegister, type Register } from "./register.ts";
 
@@ -94,10 +95,11 @@ describe("a register as it was recorded", () => {
 
   test("verifies when a batch was delivered twice: the store keeps one", async () => {
     const { spool, dir, producer } = await delivered([draft(321), draft(322)]);
-    const lines = await spool.delivery.read(1, { records: 2, bytes: 1e6 });
-    const body = await encodeBatch(lines, { attributes: [], scopeName: "again", scopeVersion: "2" }, new AbortController().signal);
+    const batch = await spool.delivery.next(1, { records: 2, bytes: 1e6 });
+    const spans = await batch!.spans(new AbortController().signal);
+    const body = Buffer.concat(traceRequest({ attributes: [], scopeName: "again", scopeVersion: "2" }, spans!));
     const headers = { "content-type": "application/x-protobuf", "x-signalbox-batch": `${producer}:1-2` };
-    const response = await fetch(`${register.collectorUrl}/v1/traces`, { method: "POST", headers, body: body as Uint8Array<ArrayBuffer> });
+    const response = await fetch(`${register.collectorUrl}/v1/traces`, { method: "POST", headers, body });
     expect(response.status).toBe(200);
     const report = await register.check([dir]);
     expect(report.failures).toEqual([]);
@@ -173,10 +175,9 @@ describe("a register that was changed", () => {
   test("says that the store has what the spool never wrote", async () => {
     const { dir, producer } = await delivered([draft(461)]);
     const [one] = await recordsIn(dir);
-    const forged = JSON.parse(link(producer, { seq: 1, hash: one?.hash ?? "" }, draft(462)).json);
-    const request = createTraceRequest({ attributes: [], scopeName: "forger", scopeVersion: "1" });
-    for (const span of toSpans(forged)) request.add(span);
-    const body = request.finish() as Uint8Array<ArrayBuffer>;
+    const { draft: forgedDraft, place } = link(new RecordWriter(), producer, { seq: 1, hash: one?.hash ?? "" }, draft(462));
+    const forged = { ...forgedDraft, ...place };
+    const body = requestOf({ attributes: [], scopeName: "forger", scopeVersion: "1" }, toSpans(forged));
     const response = await fetch(`${register.collectorUrl}/v1/traces`, { method: "POST", headers: { "content-type": "application/x-protobuf" }, body });
     expect(response.status).toBe(200);
     const report = await register.check([dir], { producer });

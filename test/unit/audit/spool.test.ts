@@ -79,7 +79,7 @@ describe("a spool's chain", () => {
 });
 
 describe("group commit", () => {
-  test("writes everything of one turn of the event loop together, and what arrives meanwhile in the next commit", async () => {
+  test("writes what comes together in one commit, and what arrives meanwhile in the next commit", async () => {
     const disk = testDisk();
     const held = Promise.withResolvers<void>();
     disk.hold = held.promise;
@@ -87,8 +87,7 @@ describe("group commit", () => {
     const settled: number[] = [];
     const add = (n: number) => spool.append(draft(n)).durable.then(() => settled.push(n));
     const first = [add(1), add(2), add(3)];
-    await new Promise((resolve) => setImmediate(resolve));
-    await new Promise((resolve) => setImmediate(resolve));
+    await waitFor("the first commit", () => disk.begun === 1);
     const later = [add(4), add(5)];
     expect(settled).toEqual([]);
     held.resolve();
@@ -103,7 +102,7 @@ describe("group commit", () => {
     disk.hold = held.promise;
     const spool = await spoolIn(await tempDir(), { disk });
     const { durable } = spool.append(draft(1));
-    await new Promise((resolve) => setImmediate(resolve));
+    await waitFor("the commit", () => disk.begun === 1);
     expect(spool.stats).toMatchObject({ headSeq: 1, durableSeq: 0 });
     held.resolve();
     await durable;

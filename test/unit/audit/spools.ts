@@ -48,7 +48,8 @@ export interface TestDisk extends Disk {
   /** While set, writes leave this many bytes behind and then fail. */
   failWrites: { afterBytes: number } | null;
   failSyncs: boolean;
-  /** Syncs that succeeded. */
+  /** Syncs that began, and that succeeded. */
+  begun: number;
   commits: number;
   /** While set, a sync waits for it. */
   hold: Promise<void> | null;
@@ -58,6 +59,7 @@ export function testDisk(): TestDisk {
   const disk: TestDisk = {
     failWrites: null,
     failSyncs: false,
+    begun: 0,
     commits: 0,
     hold: null,
     async openAppend(path): Promise<AppendFile> {
@@ -72,6 +74,7 @@ export function testDisk(): TestDisk {
           await file.write(bytes);
         },
         async sync() {
+          disk.begun++;
           await disk.hold;
           if (disk.failSyncs) throw Object.assign(new Error("i/o error"), { code: "EIO" });
           await file.sync();

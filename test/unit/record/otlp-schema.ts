@@ -1,4 +1,7 @@
 import protobuf from "protobufjs";
+import { ByteWriter } from "../../../collector/record/byte-writer.ts";
+import { traceRequest, writeSpan, type OtlpResource } from "../../../collector/record/otlp-encode.ts";
+import type { RecordSpan } from "../../../collector/record/to-span.ts";
 
 /** The part of opentelemetry/proto that spans need, written down a second time: what the encoder is checked against. */
 const source = `
@@ -60,4 +63,11 @@ export function decodeRequest(bytes: Uint8Array): { resource: Record<string, str
       status: span.status ? { code: span.status.code, message: span.status.message ?? "" } : null,
     })),
   };
+}
+
+/** One request of these spans. */
+export function requestOf(resource: OtlpResource, spans: readonly RecordSpan[]): Buffer<ArrayBuffer> {
+  const out = new ByteWriter(1024);
+  for (const span of spans) writeSpan(out, span);
+  return Buffer.concat(traceRequest(resource, [out.written()]));
 }

@@ -2,22 +2,21 @@ import { describe, expect, test } from "vitest";
 import { link } from "../../../collector/audit/chain.ts";
 import { GENESIS_HASH, canonicalForm, recordHash } from "../../../collector/record/canonical.ts";
 import type { CallRecord, DraftRecord } from "../../../collector/record/call-record.ts";
-import { createTraceRequest } from "../../../collector/record/otlp-encode.ts";
+import { RecordWriter } from "../../../collector/record/record-writer.ts";
 import { attributeKeys, toAttributes } from "../../../collector/record/to-attributes.ts";
 import { clientSpan, serverSpan, toSpans } from "../../../collector/record/to-span.ts";
 import { draft } from "../audit/drafts.ts";
-import { decodeRequest } from "./otlp-schema.ts";
+import { decodeRequest, requestOf } from "./otlp-schema.ts";
 
 function record(changes: Partial<DraftRecord> = {}): CallRecord {
-  return JSON.parse(link("px-00000001", { seq: 0, hash: GENESIS_HASH }, draft(1, changes)).json) as CallRecord;
+  const linked = link(new RecordWriter(), "px-00000001", { seq: 0, hash: GENESIS_HASH }, draft(1, changes));
+  return { ...linked.draft, ...linked.place };
 }
 
 const resource = { attributes: [["service.name", "signalbox-proxy"]] as const, scopeName: "mcp-signalbox", scopeVersion: "1" };
 
 function encode(...records: CallRecord[]) {
-  const request = createTraceRequest(resource);
-  for (const span of records.flatMap(toSpans)) request.add(span);
-  return decodeRequest(request.finish());
+  return decodeRequest(requestOf(resource, records.flatMap(toSpans)));
 }
 
 describe("attributes", () => {
