@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
-const assetKinds = new Set([".sql", ".yaml", ".xml", ".md"]);
+const assetKinds = new Set([".sql", ".yaml", ".xml", ".md", ".json"]);
 const folders = ["collector", "proxy", "analytics", "alerts", "dashboards"];
 
 rmSync(dist, { recursive: true, force: true });

@@ -11,6 +11,8 @@ const jobOf: Readonly<Record<Finding["detector"], string>> = {
   latency_drift: "latency-drift",
   unusual_sequence: "unusual-sequences",
   sequence_gap: "sequence-gaps",
+  control_change: "control-changes",
+  deprecated_use: "deprecated-servers",
 };
 
 /** Ends of the windows that each detector has finished, oldest first. A replay's later windows are not known yet. */

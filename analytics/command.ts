@@ -6,6 +6,7 @@ import { storeConfigSchema } from "../collector/config.ts";
 import { analyticsConfigSchema } from "./config.ts";
 import { writeRows, type Row } from "./eval/rows.ts";
 import { scoreEventsFile, scoreSeriesFile } from "./eval/series.ts";
+import { scoreTextsFile } from "./eval/texts.ts";
 import { scoreTraceFiles } from "./eval/traces.ts";
 import { createJobs } from "./jobs/index.ts";
 import { createRunLog } from "./schedule/run-log.ts";
@@ -94,12 +95,10 @@ function registerEval(program: Command, context: CommandContext): void {
       .action((options: { in: string; out: string }) => write(score(options.in), options.out));
   }
   evaluate
-    .command("texts", { hidden: true })
-    .allowUnknownOption()
-    .allowExcessArguments()
-    .action(() => {
-      throw new SignalboxError("E_EVAL_UNAVAILABLE", "there is no detector for texts yet: responses are not scanned", {
-        remedy: "available: eval traces, eval series, eval events",
-      });
-    });
+    .command("texts")
+    .description("how instruction-shaped texts are, as results are scored: one score a text")
+    .requiredOption("--in <file>", "NDJSON {id, text}, gzip'd or not")
+    .requiredOption("--out <file>", "NDJSON {id, score}; 0.5 and more is taken for an instruction")
+    .addHelpText("after", "\nExample: signalbox eval texts --in texts.ndjson.gz --out scores.ndjson")
+    .action((options: { in: string; out: string }) => write(scoreTextsFile(options.in), options.out));
 }

@@ -4,7 +4,7 @@ const minutes = 60_000;
 const hours = 60 * minutes;
 const days = 24 * hours;
 
-export const jobNames = ["baselines", "denial-spikes", "latency-drift", "unusual-sequences", "sequence-gaps", "leadership-metrics"] as const;
+export const jobNames = ["baselines", "denial-spikes", "latency-drift", "unusual-sequences", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers"] as const;
 
 const ms = z.int().positive();
 const count = z.int().nonnegative();
@@ -60,6 +60,7 @@ export const analyticsConfigSchema = z.strictObject({
     })
     .prefault({}),
   sequenceGaps: z.strictObject({ lookBackMs: ms.default(1 * days), latenessMs: ms.default(5 * minutes) }).prefault({}),
+  controlChanges: z.strictObject({ latenessMs: ms.default(1 * minutes) }).prefault({}),
   leadershipMetrics: z.strictObject({ periodMs: ms.default(7 * days), latenessMs: ms.default(10 * minutes) }).prefault({}),
 });
 

@@ -4,10 +4,10 @@ import type { CommandContext, RegisterCommands } from "../collector/kernel/comma
 import { SignalboxError } from "../collector/kernel/errors.ts";
 import { storeConfigSchema } from "../collector/config.ts";
 import { createStoreClient, type Store } from "../collector/store/client.ts";
-import { visible } from "../alerts/index.ts";
 import { runBackend } from "./backend.ts";
 import { dashboardsConfigSchema } from "./config.ts";
 import { explainCall } from "./explain.ts";
+import { explanationLines } from "./explain-print.ts";
 import { buildReport } from "./reports/build.ts";
 import { renderReport, type ReportFormat } from "./reports/render.ts";
 import { readRange } from "./range.ts";
@@ -35,15 +35,12 @@ export const registerDashboards: RegisterCommands = (program, context) => {
     .command("explain <call-id>")
     .description("say in words why a call was decided as it was, from what was recorded then")
     .option("--json", "print everything that is known as JSON")
+    .addHelpText("after", "\nExample:\n  signalbox explain proxy-7f3a-1042\n")
     .action((id: string, flags: { json?: boolean }) =>
       withStore(context, async (store) => {
         const explanation = await explainCall(store, id);
         if (flags.json) return context.print(JSON.stringify(explanation, null, 2));
-        for (const sentence of explanation.words) context.print(visible(sentence));
-        for (const rule of explanation.decision.rules.filter((r) => r.text !== "")) {
-          context.print("");
-          for (const line of rule.text.trimEnd().split("\n")) context.print(`  ${visible(line)}`);
-        }
+        for (const line of explanationLines(explanation)) context.print(line);
       }),
     );
 };

@@ -1,4 +1,5 @@
 import type { Explanation } from "./explain.ts";
+import { inputsInWords } from "./explain-inputs-words.ts";
 
 /** What a reason code means, to somebody who has not read the source. */
 const reasons: Readonly<Record<string, string>> = {
@@ -19,6 +20,19 @@ const reasons: Readonly<Record<string, string>> = {
   method_not_allowed: "the method is not allowed here",
   overloaded: "the proxy was at its limit",
   audit_unavailable: "the audit record could not be kept, and no call goes unrecorded",
+  out_of_scope: "the caller's credential is not for this server",
+  stopped: "somebody had stopped this agent, server, tool or task",
+  task_closed: "the task was closed",
+  task_expired: "the task had expired",
+  task_scope: "the task is not for this server or tool",
+  budget: "the task had used up its budget",
+  rate_limited: "there were more calls in a time than a limit allows",
+  concurrency: "there were more calls at once than a limit allows",
+  approval_required: "a person has to approve it first",
+  approval_denied: "a person was asked and did not approve it",
+  exception: "policy would have refused it, and a person granted an exception",
+  definition_changed: "the tool is no longer what was approved",
+  server_sunset: "the server's last day has passed",
 };
 
 const verbs: Readonly<Record<string, string>> = { allow: "was allowed", deny: "was denied", hold: "was held for a person" };
@@ -34,13 +48,8 @@ export function inWords(e: Omit<Explanation, "words">): string[] {
   const words = [`${who}${onBehalf}${task} sent ${s("method")} to ${target} at ${new Date(e.atMs).toISOString()}.`, decided(e)];
   const { rules } = e.decision;
   for (const rule of rules) words.push(`Rule ${rule.id}${rule.effect ? ` (${rule.effect})` : ""}${rule.description ? `: ${rule.description}` : rule.text === "" ? " is not kept with this version." : "."}`);
-  if (s("approval_id")) words.push(`Approval ${s("approval_id")} was used.`);
-  if (s("exception_id")) words.push(`Exception ${s("exception_id")} was used.`);
-  words.push(
-    s("server")
-      ? `The registry (revision ${short(e.registry.revision)}) had ${s("server")} ${s("server_version")} as owned by ${s("owner") || "nobody"}, risk tier ${s("risk_tier") || "unset"}; ${s("tool") ? `the tool's effect was ${s("effect") || "unknown"}.` : "the message named no tool."}`
-      : "No registered server was involved.",
-  );
+  words.push(...inputsInWords(e.inputs, c));
+  words.push(...registry(e));
   words.push(`Outcome: ${s("outcome")}${s("error_type") ? ` (${s("error_type")})` : ""}.`);
   words.push(timing(e));
   words.push(chain(e));
@@ -52,6 +61,19 @@ function decided(e: Omit<Explanation, "words">): string {
   const observed = d.mode === "observe" ? (d.wouldBe ? ` The server is in observe mode; enforced, it would have been ${d.wouldBe}.` : " The server is in observe mode.") : "";
   const basis = d.basis === "default" ? "by default" : d.basis === "exception" ? "by an exception" : "explicitly";
   return `It ${verbs[d.decision] ?? d.decision} ${basis}: ${reasons[d.reason] ?? d.reason}. Policy version ${short(d.policyVersion) || "none"}.${observed}`;
+}
+
+function registry(e: Omit<Explanation, "words">): string[] {
+  const s = (key: string): string => String(e.call[key] ?? "");
+  if (!s("server")) return ["No registered server was involved."];
+  const owner = `as owned by ${s("owner") || "nobody"}, risk tier ${s("risk_tier") || "unset"}`;
+  const tool = s("tool") ? `the tool's effect was ${s("effect") || "unknown"}.` : "the message named no tool.";
+  const words = [`The registry (revision ${short(e.registry.revision)}) had ${s("server")} ${s("server_version")} ${owner}; ${tool}`];
+  const row = e.registry.entry;
+  if (row === null) return [...words, "What else the registry said of it then is not kept."];
+  const names = (value: unknown): string => (Array.isArray(value) && value.length > 0 ? value.join(", ") : "");
+  const approved = `${String(row.lifecycle ?? "") || "without a lifecycle"} in ${names(row.environments) || "no environment"}`;
+  return [...words, `It was ${approved}, for ${names(row.task_classes) ? `tasks of class ${names(row.task_classes)}` : "tasks of any class"}.`];
 }
 
 function timing(e: Omit<Explanation, "words">): string {

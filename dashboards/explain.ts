@@ -2,6 +2,8 @@ import { parse, stringify } from "yaml";
 import { SignalboxError } from "../collector/kernel/errors.ts";
 import { parseCallId } from "./call-id.ts";
 import { num, select, type Store } from "./rows.ts";
+import { explainInputs, type ExplainedInputs } from "./explain-inputs.ts";
+import { entryText } from "./explain-registry.ts";
 import { inWords } from "./explain-words.ts";
 
 export interface RuleText {
@@ -27,7 +29,9 @@ export interface Explanation {
     readonly policyPublishedMs: number | null;
     readonly rules: readonly RuleText[];
   };
-  readonly registry: { readonly revision: string; readonly known: boolean; readonly entry: Readonly<Record<string, unknown>> | null };
+  /** `entry` is the row as the store has it; `text` the server's whole entry at that revision as YAML, empty where it was not kept. */
+  readonly registry: { readonly revision: string; readonly known: boolean; readonly entry: Readonly<Record<string, unknown>> | null; readonly text: string };
+  readonly inputs: ExplainedInputs;
   readonly timing: { readonly totalUs: number; readonly proxyUs: number; readonly upstreamUs: number | null; readonly otherUs: number };
   readonly chain: { readonly producer: string; readonly seq: number; readonly hash: string; readonly prevHash: string; readonly previousSeq: number | null; readonly nextSeq: number | null; readonly complete: boolean };
   readonly task: readonly { readonly callId: string; readonly atMs: number; readonly server: string; readonly tool: string; readonly method: string; readonly decision: string; readonly outcome: string; readonly durationUs: number }[];
@@ -45,11 +49,12 @@ export async function explainCall(store: Store, id: string): Promise<Explanation
   const atMs = Math.floor(num(call.ts_us) / 1000);
   const time = { from_ms: atMs - around, to_ms: atMs + around };
   const taskId = text(call.task_id);
-  const [policies, entries, chains, task] = await Promise.all([
+  const [policies, entries, chains, task, inputs] = await Promise.all([
     select<{ rules: string; published_at_ms: string }>(store, "policy-version", { version: text(call.policy_version) }),
     select<Record<string, unknown>>(store, "registry-entry", { revision: text(call.registry_revision), server: text(call.server) }),
     select<{ before: unknown; after: unknown; hashes: [string, string] | null }>(store, "chain", { ...key, trace_id: text(call.trace_id), ...time }),
     taskId ? select<Record<string, unknown>>(store, "task-calls", { task_id: taskId, ...time, limit: 200 }) : [],
+    explainInputs(store, call),
   ]);
   const policy = policies[0];
   const totalUs = num(call.duration_us);
@@ -72,7 +77,8 @@ export async function explainCall(store: Store, id: string): Promise<Explanation
       policyPublishedMs: policy ? num(policy.published_at_ms) : null,
       rules: ruleTexts((call.policy_ids as string[] | undefined) ?? [], policy?.rules),
     },
-    registry: { revision: text(call.registry_revision), known: entries.length > 0, entry: entries[0] ?? null },
+    registry: { revision: text(call.registry_revision), known: entries.length > 0, entry: entries[0] ?? null, text: entryText(entries[0]) },
+    inputs,
     timing: { totalUs, proxyUs, upstreamUs, otherUs: Math.max(0, totalUs - proxyUs - (upstreamUs ?? 0)) },
     chain: {
       producer: key.producer,

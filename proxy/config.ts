@@ -13,6 +13,8 @@ export const proxyConfigSchema = z.strictObject({
   keys: z.string().optional(),
   environment: z.string().default("development"),
   defaultTaskClass: z.string().default("unassigned"),
+  /** The classes that a task may have; absent, any name is one. */
+  taskClasses: z.array(z.string().min(1)).optional(),
   /** The agent that callers without a credential are taken for. Absent, they are refused. */
   anonymousAgent: z.string().optional(),
   maxBodyBytes: z.int().positive().default(4 * 1024 * 1024),

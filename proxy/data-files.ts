@@ -8,6 +8,11 @@ const KEY_BYTES = 32;
 /** Where the proxy keeps what is its own. */
 export const stdioSocketPath = (dataDir: string): string => join(dataDir, "stdio.sock");
 export const workerSpoolDir = (dataDir: string, slot: number): string => join(dataDir, "spool", `worker-${slot}`);
+export const controlDir = (dataDir: string): string => join(dataDir, "control");
+/** The key of the person at this machine, in clear; made with the sample configuration. */
+export const operatorKeyPath = (dataDir: string): string => join(dataDir, "operator.key");
+/** What held calls ask for, until a person has decided. */
+export const heldDir = (dataDir: string): string => join(dataDir, "held");
 const digestKeyPath = (dataDir: string): string => join(dataDir, "digest.key");
 
 /** Makes the installation's key on its first start. Losing it makes old digests incomparable with new ones, no more. */

@@ -1,6 +1,8 @@
 import { fork, type ChildProcess } from "node:child_process";
 import cluster from "node:cluster";
+import { randomUUID } from "node:crypto";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import type { CommandContext } from "../collector/kernel/command.ts";
 import { storeConfigSchema } from "../collector/config.ts";
 import { SignalboxError, formatProblem } from "../collector/kernel/errors.ts";
@@ -9,10 +11,19 @@ import { refuseTakenPort } from "../collector/kernel/ports.ts";
 import { createStoreClient } from "../collector/store/client.ts";
 import { proxyConfigSchema, type ProxyConfig } from "./config.ts";
 import { controlFiles } from "./control-files.ts";
-import { ensureDigestKey } from "./data-files.ts";
+import { controlDir, ensureDigestKey, readDigestKey } from "./data-files.ts";
+import { TaskActivity } from "./handling/flow/index.ts";
+import { openQuarantineStore, quarantineDir, quarantineKey } from "./handling/quarantine-store.ts";
 import { loadControlPlane } from "./load-control-plane.ts";
+import { builtinRules } from "./policy/builtin.ts";
 import { loadPolicies } from "./policy/load-policies.ts";
 import { createPublisher, type Publisher } from "./registry/publish.ts";
+import { systemActor } from "./state/command.ts";
+import { createDeciders } from "./state/deciders.ts";
+import { createControlHub, type ControlHub } from "./state/hub.ts";
+import { workerPeer } from "./state/peer.ts";
+import { createEventPublisher } from "./state/publish-events.ts";
+import { Digester } from "./relay/digest.ts";
 import { keepRunning, type Kept } from "./supervision.ts";
 import { watchControlPlane } from "./watch-control-plane.ts";
 
@@ -20,6 +31,8 @@ import { watchControlPlane } from "./watch-control-plane.ts";
 export type ProxyOverrides = Partial<Pick<ProxyConfig, "host" | "port" | "workers">>;
 
 const STOP_MS = 5000;
+/** How often kept results are removed that nobody may see any more. */
+const SWEEP_MS = 3_600_000;
 
 /**
  * The proxy's first process: it checks what the workers will be given, starts them and the host of the stdio servers,
@@ -37,6 +50,20 @@ export async function runPrimary(context: CommandContext, overrides: ProxyOverri
   const stopped = context.untilStopped();
   const lifecycle = new Lifecycle();
   try {
+    const control = await createControlHub({ dir: controlDir(source.dataDir), deciders: createDeciders({ taskClasses: config.taskClasses }), clock: context.clock, logger });
+    lifecycle.add("control state", () => control.stop());
+    // It makes no calls, and remembers for a worker that starts again what the tasks have read.
+    const activity = new TaskActivity({
+      digester: new Digester(readDigestKey(source.dataDir)),
+      control,
+      self: randomUUID(),
+      startedMs: context.clock.nowMs(),
+      openedMs: (taskId) => control.state.tasks.get(taskId)?.openedMs,
+    });
+    lifecycle.add("task activity", async () => activity.stop());
+    const quarantine = openQuarantineStore({ dir: quarantineDir(source.dataDir), key: quarantineKey(source.dataDir) });
+    const sweeping = setInterval(() => void quarantine.sweep(context.clock.nowMs()).catch((error: unknown) => logger.warn({ err: error }, "expired results could not be removed")), SWEEP_MS);
+    lifecycle.add("quarantine", async () => clearInterval(sweeping));
     const env = childEnvironment(source.file, source.dataDir, overrides);
     const entry = process.argv[1] ?? "";
     const stdio = keepRunning({ name: "stdio host", stopMs: STOP_MS, logger, start: () => startStdioHost(entry, { ...context.env, ...env }) });
@@ -46,12 +73,12 @@ export async function runPrimary(context: CommandContext, overrides: ProxyOverri
     cluster.setupPrimary({ exec: entry, args: ["proxy", "--role", "worker"], execArgv: process.execArgv });
     const count = config.workers > 0 ? config.workers : availableParallelism();
     const workers = Array.from({ length: count }, (_, slot) =>
-      keepRunning({ name: `worker ${slot}`, stopMs: STOP_MS, logger, start: () => cluster.fork({ ...env, SIGNALBOX_SLOT: String(slot) }).process }),
+      keepRunning({ name: `worker ${slot}`, stopMs: STOP_MS, logger, start: () => startWorker(control, { ...env, SIGNALBOX_SLOT: String(slot) }) }),
     );
     lifecycle.add("workers", () => Promise.all(workers.map((worker) => worker.stop())).then(() => undefined));
     const [first] = await Promise.all(workers.map(started));
 
-    const publisher = publish(context);
+    const publisher = publish(context, control);
     lifecycle.add("publisher", () => publisher.stop());
     publisher.registry(plane.registry);
     publisher.policies(policyText(files.policyDir, source.dataDir));
@@ -62,7 +89,11 @@ export async function runPrimary(context: CommandContext, overrides: ProxyOverri
         if (changed === "registry") publisher.registry(next.registry);
         if (changed === "policies") publisher.policies(policyText(files.policyDir, source.dataDir));
       },
-      onRefused: (part, problems) => logger.error({ part, problems: problems.map(formatProblem) }, "changed files are not valid; what was in force stays so"),
+      onRefused(part, problems) {
+        const lines = problems.map(formatProblem);
+        logger.error({ part, problems: lines }, "changed files are not valid; what was in force stays so");
+        void control.submit({ kind: "files.refuse", part, problems: lines }, systemActor);
+      },
     });
     lifecycle.add("control plane", () => watching.stop());
 
@@ -88,6 +119,12 @@ function startStdioHost(entry: string, env: Readonly<Record<string, string | und
   return fork(entry, ["proxy", "--role", "stdio-host"], { env: env as NodeJS.ProcessEnv, detached: true });
 }
 
+function startWorker(control: ControlHub, env: Readonly<Record<string, string>>): ChildProcess {
+  const worker = cluster.fork(env);
+  control.attach(workerPeer(worker));
+  return worker.process;
+}
+
 /** Children read the same configuration as this process, wherever it came from. */
 function childEnvironment(file: string | null, dataDir: string, overrides: ProxyOverrides): Record<string, string> {
   const env: Record<string, string> = { SIGNALBOX_DATA_DIR: dataDir };
@@ -96,14 +133,18 @@ function childEnvironment(file: string | null, dataDir: string, overrides: Proxy
   return env;
 }
 
-function publish(context: CommandContext): Publisher {
+function publish(context: CommandContext, control: ControlHub): Publisher {
   const { url, username, password, database } = context.config().section("store", storeConfigSchema);
   const store = createStoreClient({ url, username, password, database, caller: "proxy/publish" });
-  const publisher = createPublisher({ store, clock: context.clock, logger: context.logger("proxy") });
+  const logger = context.logger("proxy");
+  const publisher = createPublisher({ store, clock: context.clock, logger });
+  const events = createEventPublisher({ store, journal: control.journal, cursorFile: join(controlDir(context.config().dataDir), "published.json"), logger });
+  control.onEntry(() => events.wake());
   return {
     ...publisher,
     stop: async () => {
       await publisher.stop();
+      await events.stop();
       await store.close();
     },
   };
@@ -112,5 +153,5 @@ function publish(context: CommandContext): Publisher {
 /** Read anew, so that version and text are certain to belong together. */
 function policyText(directory: string, dataDir: string): { version: string; rules: string } {
   const { set, rules } = loadPolicies(directory, { dataDir });
-  return { version: set.version, rules: JSON.stringify(rules.map((rule) => rule.compiled.rule)) };
+  return { version: set.version, rules: JSON.stringify([...rules.map((rule) => rule.compiled.rule), ...builtinRules]) };
 }

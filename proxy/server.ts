@@ -1,15 +1,29 @@
+import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import Fastify, { type FastifyInstance } from "fastify";
 import type { AuditLog } from "../collector/audit/audit-log.ts";
 import type { Clock } from "../collector/kernel/clock.ts";
 import type { Logger } from "../collector/kernel/log.ts";
 import type { ProxyConfig } from "./config.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import { TaskActivity, taskKey } from "./handling/flow/index.ts";
+import { createResultHandling } from "./handling/index.ts";
+import type { QuarantineStore } from "./handling/quarantine-store.ts";
+import { Limiter } from "./limits/limiter.ts";
+import { shareLimits } from "./limits/share-limits.ts";
+import { peopleApi } from "./people/api.ts";
+import type { HeldArguments } from "./people/held-arguments.ts";
+import { registryApi } from "./registry/api.ts";
 import { ActiveExchanges } from "./relay/active.ts";
 import { Digester } from "./relay/digest.ts";
 import type { RelayContext } from "./relay/exchange.ts";
+import type { AnswerHandling } from "./relay/answer-handling.ts";
 import { relay } from "./relay/relay.ts";
 import { SessionBinding } from "./relay/session-binding.ts";
+import { controlApi, type ControlApiOptions } from "./state/api.ts";
+import type { Control } from "./state/command.ts";
+import { createToolListJudge } from "./relay/tool-list.ts";
 import { createHostCheck } from "./transport/host-check.ts";
 import type { Upstreams } from "./upstream/upstreams.ts";
 
@@ -17,12 +31,19 @@ export interface ProxyDeps {
   readonly config: ProxyConfig;
   /** What is in force now; asked for every message. */
   readonly controlPlane: () => ControlPlane;
+  /** Tasks, stops, approvals and the like, as they are now. */
+  readonly control: Control;
   readonly audit: AuditLog;
   readonly clock: Clock;
   readonly logger: Logger;
   /** 32 random bytes of this installation, the same for all its workers. */
   readonly digestKey: Buffer;
   readonly upstreams: Upstreams;
+  readonly heldArguments: HeldArguments;
+  /** Where results wait for a person; absent, what would be quarantined is blocked. */
+  readonly quarantine?: QuarantineStore;
+  /** What is done to answers; absent, they pass as they are. */
+  readonly handling?: AnswerHandling;
 }
 
 declare module "fastify" {
@@ -48,6 +69,8 @@ const limits = {
   keepAliveTimeout: KEEP_ALIVE_MS,
   connectionsCheckingInterval: 5000,
 } as const;
+/** How often the other workers hear of calls that nothing else made worth telling at once. */
+const ACTIVITY_FLUSH_MS = 250;
 /** How long the records of what was broken off may take to reach the disk. */
 const RECORDING_MS = 1000;
 
@@ -63,9 +86,26 @@ const plainServerName = (target: string): string | null => PLAIN_TARGET.exec(tar
 /** The enforcing proxy as a fastify app. It does not listen, and owns none of its dependencies. */
 export function createProxyApp(deps: ProxyDeps): FastifyInstance {
   const active = new ActiveExchanges();
+  const digester = new Digester(deps.digestKey);
+  const activity = new TaskActivity({
+    digester,
+    control: deps.control,
+    self: randomUUID(),
+    startedMs: deps.clock.nowMs(),
+    openedMs: (taskId) => deps.control.state.tasks.get(taskId)?.openedMs,
+  });
+  const limiter = new Limiter({ limits: () => deps.controlPlane().limits, origin: randomUUID() });
+  const sharing = shareLimits({ limiter, control: deps.control, clock: deps.clock });
   const context: RelayContext = {
     ...deps,
-    digester: new Digester(deps.digestKey),
+    digester,
+    activity,
+    handling: deps.handling ?? resultHandling(deps, digester, activity),
+    enter: (facts, nowMs) => {
+      const entered = limiter.enter(facts, nowMs);
+      sharing.nudge();
+      return entered;
+    },
     sessions: new SessionBinding(deps.digestKey),
     hosts: createHostCheck(deps.config),
     active,
@@ -99,6 +139,33 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
     handler: (_request, reply) => reply.code(405).header("allow", "GET, POST, DELETE").send(),
   });
 
+  void app.register(registryApi, {
+    registry: () => deps.controlPlane().registry,
+    publicUrl: () => deps.config.publicUrl ?? `http://${deps.config.host}:${(app.server.address() as AddressInfo | null)?.port ?? deps.config.port}`,
+    environment: deps.config.environment,
+    nowMs: () => deps.clock.nowMs(),
+    allows: (host, origin) => context.hosts.allows(host, origin),
+  });
+  const controlOptions: ControlApiOptions = {
+    control: deps.control,
+    authenticate: (authorization, apiKey, nowMs) => deps.controlPlane().authenticator.authenticate(authorization, apiKey, nowMs),
+    hosts: context.hosts,
+    clock: deps.clock,
+    logger: deps.logger,
+  };
+  void app.register(controlApi, controlOptions);
+  const { quarantine } = deps;
+  void app.register(peopleApi, { ...controlOptions, heldArguments: deps.heldArguments, ...(quarantine ? { quarantine: { read: (id) => quarantine.read(id, deps.clock.nowMs()), remove: (id) => quarantine.remove(id) } } : {}) });
+  const flushing = setInterval(() => activity.flush(deps.clock.nowMs()), ACTIVITY_FLUSH_MS).unref();
+  const forgetting = deps.control.onEntry(({ event }) => {
+    if (event.kind === "task.closed") activity.forget(event.taskId);
+  });
+  app.addHook("onClose", async () => {
+    clearInterval(flushing);
+    forgetting();
+    activity.stop();
+    await sharing.stop();
+  });
   app.get("/healthz", (_request, reply) => reply.send({ status: "ok" }));
   app.get("/readyz", (_request, reply) => {
     const ready = !active.closed && deps.audit.available;
@@ -114,4 +181,22 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
     await active.empty(RECORDING_MS);
   });
   return app;
+}
+
+/** Answers are inspected, lists of tools judged, and what an agent is given to read is noted for its later calls. */
+function resultHandling(deps: ProxyDeps, digester: Digester, activity: TaskActivity): AnswerHandling {
+  const { control, clock, logger, quarantine, config } = deps;
+  return createResultHandling({
+    control,
+    digester,
+    clock,
+    logger,
+    quarantine,
+    toolList: createToolListJudge({ control, environment: config.environment, logger }),
+    noteRead({ identity, entry }, { trusted, texts }, callId) {
+      if (identity === null || entry === null) return;
+      const seq = Number(callId.slice(callId.lastIndexOf("-") + 1));
+      activity.noteResult(taskKey(identity), { seq, trusted, dataDomains: entry.dataDomains, texts: texts() }, clock.nowMs());
+    },
+  });
 }

@@ -4,7 +4,9 @@ import { dirname, join } from "node:path";
 import { FileError, type FileProblem } from "../collector/kernel/errors.ts";
 import type { Stoppable } from "../collector/kernel/lifecycle.ts";
 import type { ControlPlane } from "./control-plane.ts";
-import { loaders, type ControlPlaneOptions, type ControlPlanePart } from "./load-control-plane.ts";
+import { limitsFile } from "./limits/load-limits.ts";
+import { peopleFileOf } from "./registry/load-registry.ts";
+import { createReloaders, type ControlPlaneOptions, type ControlPlanePart } from "./load-control-plane.ts";
 
 export interface ControlPlaneWatch {
   /** What is in force when watching begins. */
@@ -19,12 +21,14 @@ export interface ControlPlaneWatch {
   pollMs?: number;
 }
 
-const parts: readonly ControlPlanePart[] = ["registry", "policies", "authenticator"];
+/** Credentials and rules first: a revoked key or a new denial does not wait for a large registry. */
+const parts: readonly ControlPlanePart[] = ["authenticator", "limits", "policies", "registry"];
 
 /** Reads a part again when its files changed, and puts it in force only when all of it is right. */
 export function watchControlPlane(options: ControlPlaneOptions, hooks: ControlPlaneWatch): Stoppable {
   const { debounceMs = 50, pollMs = 1000 } = hooks;
-  const sources = { registry: options.registryDir, policies: options.policyDir, authenticator: options.keysFile };
+  const sources = { registry: [options.registryDir, peopleFileOf(options.registryDir)], policies: [options.policyDir], authenticator: [options.keysFile], limits: [limitsFile(options.policyDir)] };
+  const reloaders = createReloaders(options);
   const seen = new Map<ControlPlanePart, string>();
   let current = hooks.current;
   let stopped = false;
@@ -33,23 +37,27 @@ export function watchControlPlane(options: ControlPlaneOptions, hooks: ControlPl
 
   async function look(): Promise<void> {
     for (const part of parts) {
-      const state = await stateOf(sources[part]);
+      const state = (await Promise.all(sources[part].map(stateOf))).join("\n");
       if (stopped) return;
       if (state === seen.get(part)) continue;
       // Noted before reading: a change during the read shows as another state at the next look.
       seen.set(part, state);
-      reload(part);
+      await reload(part);
+      if (stopped) return;
     }
   }
 
-  function reload(part: ControlPlanePart): void {
+  async function reload(part: ControlPlanePart): Promise<void> {
     try {
-      const next = Object.freeze({ ...current, [part]: loaders[part](options) });
+      const loaded = await reloaders[part]();
+      if (stopped) return;
+      const next = Object.freeze({ ...current, [part]: loaded });
       const version = versionOf(part, next);
       if (version !== undefined && version === versionOf(part, current)) return;
       current = next;
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
+      if (stopped) return;
       hooks.onRefused(part, error.problems);
       return;
     }
@@ -65,7 +73,7 @@ export function watchControlPlane(options: ControlPlaneOptions, hooks: ControlPl
     looking = looking.then(look);
   };
 
-  const watchers = new Set([options.registryDir, options.policyDir, dirname(options.keysFile)]);
+  const watchers = new Set([options.registryDir, options.policyDir, dirname(options.policyDir), dirname(options.keysFile)]);
   const open = [...watchers].flatMap((directory) => watchDirectory(directory, schedule));
   // The first look is not held back: a file may have changed between the load and now.
   lookNow();

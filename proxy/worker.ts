@@ -7,9 +7,15 @@ import type { CommandContext } from "../collector/kernel/command.ts";
 import { Lifecycle } from "../collector/kernel/lifecycle.ts";
 import { proxyConfigSchema } from "./config.ts";
 import { controlFiles } from "./control-files.ts";
-import { readDigestKey, stdioSocketPath, workerSpoolDir } from "./data-files.ts";
+import type { ControlPlane } from "./control-plane.ts";
+import { heldDir, readDigestKey, stdioSocketPath, workerSpoolDir } from "./data-files.ts";
 import { loadControlPlane } from "./load-control-plane.ts";
+import { createTaskAuthenticator } from "./identity/task-authenticator.ts";
+import { openQuarantineStore, quarantineDir, quarantineKey } from "./handling/quarantine-store.ts";
+import { createHeldArguments } from "./people/held-arguments.ts";
 import { createProxyApp } from "./server.ts";
+import { primaryPeer } from "./state/peer.ts";
+import { createControlReplica } from "./state/replica.ts";
 import { createUpstreams } from "./upstream/upstreams.ts";
 import { watchControlPlane } from "./watch-control-plane.ts";
 
@@ -37,10 +43,14 @@ export async function runWorker(context: CommandContext, slot: number): Promise<
   const lifecycle = new Lifecycle();
   try {
     const files = controlFiles(source, config);
-    let plane = loadControlPlane(files);
+    const control = createControlReplica({ primary: primaryPeer() });
+    const loaded = loadControlPlane(files);
+    await control.ready;
+    const withTasks = (next: ControlPlane): ControlPlane => Object.freeze({ ...next, authenticator: createTaskAuthenticator(next.authenticator, control) });
+    let plane = withTasks(loaded);
     const watching = watchControlPlane(files, {
-      current: plane,
-      onChange: (next) => void (plane = next),
+      current: loaded,
+      onChange: (next) => void (plane = withTasks(next)),
       // The primary watches the same files and tells people about them; once is enough.
       onRefused: (part) => logger.debug({ part }, "a changed file is not valid; what was in force stays so"),
     });
@@ -53,7 +63,11 @@ export async function runWorker(context: CommandContext, slot: number): Promise<
     const upstreams = createUpstreams({ dataDir, env, stdioSocket: stdioSocketPath(dataDir) });
     lifecycle.add("upstreams", () => upstreams.stop());
 
-    const app = createProxyApp({ config, controlPlane: () => plane, audit: spool, clock, logger, digestKey: readDigestKey(dataDir), upstreams });
+    const quarantine = openQuarantineStore({ dir: quarantineDir(dataDir), key: quarantineKey(dataDir) });
+    const heldArguments = createHeldArguments({ directory: heldDir(dataDir), control, clock, logger });
+    lifecycle.add("held arguments", async () => heldArguments.stop());
+
+    const app = createProxyApp({ config, controlPlane: () => plane, control, audit: spool, clock, logger, digestKey: readDigestKey(dataDir), upstreams, heldArguments, quarantine });
     lifecycle.add("app", () => app.close());
     lifecycle.add("calls", () => app.drain(DRAIN_MS));
     await app.listen({ host: config.host, port: config.port });

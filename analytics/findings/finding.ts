@@ -25,12 +25,12 @@ export const dataHealthSchema = z.object({
 /** What an analytics job may say, and what alerts and pages read. Times are Unix milliseconds, windows half-open. */
 export const findingSchema = z.object({
   findingId: z.string(),
-  detector: z.enum(["denial_spike", "latency_drift", "unusual_sequence", "sequence_gap"]),
+  detector: z.enum(["denial_spike", "latency_drift", "unusual_sequence", "sequence_gap", "control_change", "deprecated_use"]),
   detectorVersion: z.string(),
   detectedAtMs: z.int(),
   windowStartMs: z.int(),
   windowEndMs: z.int(),
-  entityKind: z.enum(["server", "tool", "agent", "task", "task_class", "producer"]),
+  entityKind: z.enum(["server", "tool", "agent", "task", "task_class", "producer", "control"]),
   /** The entity as one string: `github/create_issue` for a tool, otherwise its name or id. */
   entity: z.string(),
   server: z.string(),

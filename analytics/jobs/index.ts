@@ -1,6 +1,7 @@
 import { analyticsConfigSchema, type AnalyticsConfig } from "../config.ts";
 import type { Job } from "../schedule/job.ts";
 import { baselines } from "./baselines/job.ts";
+import { controlChanges, deprecatedServers } from "./control-changes/job.ts";
 import { denialSpikes } from "./denial-spikes/job.ts";
 import { latencyDrift } from "./latency-drift/job.ts";
 import { leadershipMetrics } from "./leadership-metrics/job.ts";
@@ -16,6 +17,8 @@ export function createJobs(config: AnalyticsConfig): Job[] {
     unusualSequences(config.unusualSequences),
     sequenceGaps(config.sequenceGaps),
     leadershipMetrics(config.leadershipMetrics),
+    controlChanges(config.controlChanges),
+    deprecatedServers(config.controlChanges),
   ];
   const enabled: readonly string[] = config.enabled;
   return all.filter((job) => enabled.includes(job.name));

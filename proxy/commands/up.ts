@@ -33,7 +33,7 @@ async function up(context: CommandContext): Promise<void> {
   const roles: Role[] = [];
   try {
     await refuseTakenPorts(config);
-    const plane = prepare(config, proxy);
+    const plane = await prepare(config, proxy);
     context.print("signalbox: starting store, collector, backend and proxy ...");
     const stopped = context.untilStopped();
     const failed = startAll(roles, config, context);
@@ -72,10 +72,10 @@ async function takeDataDir(dataDir: string): Promise<() => Promise<void>> {
 }
 
 /** Checks the control plane's files before anything runs; a first start on the sample makes its agents their keys. */
-function prepare(config: ConfigSource, proxy: ProxyConfig): ControlPlane {
+async function prepare(config: ConfigSource, proxy: ProxyConfig): Promise<ControlPlane> {
   const files = controlFiles(config, proxy);
   if (!files.sample) return loadControlPlane(files);
-  const { created } = ensureSampleKeys(config.dataDir);
+  const { created } = await ensureSampleKeys(config.dataDir);
   const plane = loadControlPlane(files);
   const baseUrl = proxy.publicUrl ?? `http://${proxy.host}:${proxy.port}`;
   writeClientFiles(config.dataDir, baseUrl, [...plane.registry.servers.keys()], created);

@@ -30,6 +30,14 @@ export function hashKey(key: string): string {
   return hash("sha256", key, "hex");
 }
 
+/** What a request brings as its credential: the token of a Bearer header, whose scheme's name is not case-sensitive (RFC 9110,
+ * 11.1), and only without that header X-API-Key. Undefined for a header of another form. */
+export function credentialOf(authorization: string | undefined, apiKey: string | undefined): string | undefined {
+  if (!authorization) return apiKey;
+  if (authorization.length > maxCredentialLength + 16) return undefined;
+  return /^bearer +(\S+)$/i.exec(authorization)?.[1];
+}
+
 /** The id inside a key, or undefined for anything that is not formed like one. */
 export function keyId(key: string): string | undefined {
   return key.length <= maxCredentialLength ? keyForm.exec(key)?.[1] : undefined;

@@ -1,3 +1,5 @@
+import type { Role } from "../state/command.ts";
+
 /** Who calls, as the proxy established it. `credentialId` names the credential without revealing it. */
 export interface Identity {
   readonly agent: string;
@@ -8,11 +10,21 @@ export interface Identity {
   readonly taskClass: string;
   /** The servers that the credential is for; absent means any that policy allows. */
   readonly servers?: readonly string[];
+  /** The tools that the credential is for; absent means any that policy allows. */
+  readonly tools?: readonly string[];
+  /** What the task may do in all; absent, and for an absent member, no bound. */
+  readonly budget?: { readonly calls?: number | undefined; readonly writes?: number | undefined };
+  /** Absent means an agent, and nothing besides. */
+  readonly roles?: readonly Role[];
+  /** The person or team that answers for the task; absent where the call is in none. */
+  readonly taskOwner?: string;
+  /** The classes of the tasks that the credential may open for itself; absent means any. */
+  readonly taskClasses?: readonly string[];
 }
 
 export type Authentication =
   | { readonly ok: true; readonly identity: Identity }
-  | { readonly ok: false; readonly why: "missing" | "unknown" | "expired" | "revoked" };
+  | { readonly ok: false; readonly why: "missing" | "unknown" | "expired" | "revoked" | "task_closed" | "task_expired" };
 
 /** Turns a request's credential into an identity. Called for every message, so implementations cache. */
 export interface Authenticator {

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import { shortDigest } from "../registry/digest.ts";
-import { hashKey, hashPrefix, keyId, maxCredentialLength } from "./api-key.ts";
+import { credentialOf, hashKey, hashPrefix, keyId } from "./api-key.ts";
 import type { Authentication, Authenticator, Identity } from "./identity.ts";
 import type { KeyEntry } from "./keys-file.ts";
 
@@ -36,7 +36,7 @@ export function createKeyAuthenticator(keys: readonly KeyEntry[], options: Authe
     version: shortDigest({ keys, options }),
     authenticate(authorization: string | undefined, apiKey: string | undefined, nowMs: number): Authentication {
       if (!authorization && !apiKey) return anonymous;
-      const credential = authorization ? bearer(authorization) : apiKey;
+      const credential = credentialOf(authorization, apiKey);
       if (!credential || !keyId(credential)) return unknown;
       const hash = hashKey(credential);
       const found = known.get(hash);
@@ -63,8 +63,16 @@ function toKnownKey(entry: KeyEntry, options: AuthenticatorOptions): KnownKey {
       taskId: "",
       taskClass: entry.taskClass ?? options.defaultTaskClass,
       ...(entry.servers ? { servers: entry.servers } : {}),
+      roles: entry.roles,
+      ...taskClassesOf(entry),
     }),
   };
+}
+
+/** A class decides which servers may be reached, so a key that is for one class opens no tasks of others unless it says so. */
+function taskClassesOf({ taskClass, taskClasses }: KeyEntry): Pick<Identity, "taskClasses"> {
+  if (taskClasses) return { taskClasses };
+  return taskClass === undefined ? {} : { taskClasses: [taskClass] };
 }
 
 function anonymousIdentity(agent: string, options: AuthenticatorOptions): Identity {
@@ -73,10 +81,4 @@ function anonymousIdentity(agent: string, options: AuthenticatorOptions): Identi
 
 function accept(identity: Identity): Authentication {
   return Object.freeze({ ok: true, identity: Object.freeze(identity) });
-}
-
-/** The token of a Bearer header; the scheme's name is not case-sensitive (RFC 9110, 11.1). */
-function bearer(header: string): string | undefined {
-  if (header.length > maxCredentialLength + 16) return undefined;
-  return /^bearer +(\S+)$/i.exec(header)?.[1];
 }

@@ -1,9 +1,12 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
-import { isSeq, parseDocument } from "yaml";
+import { basename, dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { isMap, isSeq, parseDocument, type Document } from "yaml";
 import { z } from "zod";
 import { FileError, SignalboxError, type FileProblem } from "../../collector/kernel/errors.ts";
+import { acquireLock } from "../../collector/kernel/lock.ts";
 import { readYamlFile, refuse, validate } from "../registry/yaml-file.ts";
+import { roles, type Role } from "../state/command.ts";
 import { generateKey } from "./api-key.ts";
 
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._@:/-]{0,127}$/, "letters, digits and . _ @ : / -, at most 128");
@@ -16,6 +19,10 @@ export const keyEntrySchema = z.strictObject({
   taskClass: name.optional(),
   /** The servers that the key may be used for; absent means any that policy allows. */
   servers: z.array(z.string().min(1)).min(1).optional(),
+  /** The classes of the tasks that it may open; absent means its own class, or any where it has none. */
+  taskClasses: z.array(name).min(1).optional(),
+  /** What its holder may do: call (agent), decide on approvals and quarantine (approver), run the proxy (operator). */
+  roles: z.array(z.enum(roles)).min(1).default(["agent"]),
   createdAt: z.iso.datetime({ offset: true }),
   expiresAt: z.iso.datetime({ offset: true }).optional(),
   revoked: z.boolean().default(false),
@@ -55,9 +62,9 @@ export function loadKeysIfPresent(file: string): readonly KeyEntry[] {
 /** Makes a key that nobody has seen yet. The key is in the answer and nowhere else. Throws E_KEY for a name that cannot be. */
 export function createKey(options: NewKeyOptions): { key: string; entry: KeyEntry } {
   const { key, id, hash } = generateKey();
-  const { agent, principal, taskClass, ttlDays, nowMs } = options;
+  const { agent, principal, taskClass, roles, ttlDays, nowMs } = options;
   const expiresAt = ttlDays === undefined ? undefined : new Date(nowMs + ttlDays * 86_400_000).toISOString();
-  const parsed = keyEntrySchema.safeParse({ id, agent, principal, hash, taskClass, createdAt: new Date(nowMs).toISOString(), expiresAt });
+  const parsed = keyEntrySchema.safeParse({ id, agent, principal, hash, taskClass, roles, createdAt: new Date(nowMs).toISOString(), expiresAt });
   if (!parsed.success) {
     const [fault] = parsed.error.issues;
     throw new SignalboxError("E_KEY", `no key was made: ${fault!.path.join(".")} is not valid`, { remedy: fault!.message });
@@ -69,31 +76,73 @@ export interface NewKeyOptions {
   agent: string;
   principal: string;
   taskClass?: string | undefined;
+  roles?: readonly Role[] | undefined;
   ttlDays?: number | undefined;
   nowMs: number;
 }
 
-/**
- * Adds an entry and keeps what people wrote around it. The file is replaced whole, so that a reader never sees half of it,
- * and only its owner may read it.
- */
-export function appendKey(file: string, entry: KeyEntry): void {
-  if (existsSync(file)) loadKeys(file);
-  const doc = parseDocument(existsSync(file) ? readFileSync(file, "utf8") : heading);
-  const written = Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined && value !== false));
-  const keys = doc.get("keys");
-  if (isSeq(keys)) {
-    keys.flow = false;
-    keys.add(doc.createNode(written));
-  } else doc.set("keys", doc.createNode([written]));
-
-  mkdirSync(dirname(file), { recursive: true });
-  const draft = `${file}.${process.pid}.new`;
-  writeFileSync(draft, doc.toString(), { mode: 0o600 });
-  chmodSync(draft, 0o600);
-  renameSync(draft, file);
+/** Adds an entry. */
+export function appendKey(file: string, entry: KeyEntry): Promise<void> {
+  return change(file, (doc) => {
+    const { roles, revoked, ...rest } = entry;
+    const written = { ...rest, ...(roles.join() === "agent" ? {} : { roles }), ...(revoked ? { revoked } : {}) };
+    const node = doc.createNode(Object.fromEntries(Object.entries(written).filter(([, value]) => value !== undefined)));
+    const keys = doc.get("keys");
+    if (isSeq(keys)) {
+      keys.flow = false;
+      keys.add(node);
+    } else doc.set("keys", doc.createNode([node]));
+  });
 }
 
-const heading = `# API keys of agents, as SHA-256 of each key. Revoke one with \`revoked: true\`.
+/** Marks a key as revoked, which the proxy heeds within a second. May be repeated. Throws E_KEY for an id that is not there. */
+export async function revokeKey(file: string, id: string): Promise<KeyEntry> {
+  let revoked: KeyEntry | undefined;
+  await change(file, (doc, entries) => {
+    const at = entries.findIndex((entry) => entry.id === id);
+    const node = doc.getIn(["keys", at]);
+    if (at < 0 || !isMap(node)) throw new SignalboxError("E_KEY", `there is no key ${id} in ${file}`, { remedy: "`signalbox keys list` shows them" });
+    node.set("revoked", true);
+    revoked = { ...entries[at]!, revoked: true };
+  });
+  return revoked!;
+}
+
+/**
+ * Changes the file and keeps what people wrote around it. It is replaced whole, so that a reader never sees half of it; only
+ * its owner may read it; and of two that change it at once, one waits.
+ */
+async function change(file: string, edit: (doc: Document, entries: readonly KeyEntry[]) => void): Promise<void> {
+  mkdirSync(dirname(file), { recursive: true });
+  const release = await lock(file);
+  try {
+    const entries = existsSync(file) ? loadKeys(file) : [];
+    const doc = parseDocument(existsSync(file) ? readFileSync(file, "utf8") : heading);
+    edit(doc, entries);
+    const draft = `${file}.${process.pid}.new`;
+    writeFileSync(draft, doc.toString(), { mode: 0o600 });
+    chmodSync(draft, 0o600);
+    renameSync(draft, file);
+  } finally {
+    await release();
+  }
+}
+
+const LOCK_WAIT_MS = 50;
+const LOCK_ATTEMPTS = 100;
+
+async function lock(file: string): Promise<() => Promise<void>> {
+  const path = join(dirname(file), `.${basename(file)}.lock`);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await acquireLock(path, (owner) => new SignalboxError("E_LOCKED", `${file} is being changed by ${owner}`, { remedy: "try again when that is done" }));
+    } catch (error) {
+      if (!(error instanceof SignalboxError) || attempt === LOCK_ATTEMPTS) throw error;
+      await delay(LOCK_WAIT_MS);
+    }
+  }
+}
+
+const heading = `# API keys of agents and people, as SHA-256 of each key. Revoke one with \`signalbox keys revoke <id>\`.
 keys: []
 `;

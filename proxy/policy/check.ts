@@ -1,7 +1,9 @@
 import type { FileProblem } from "../../collector/kernel/errors.ts";
 import type { RegistrySnapshot, ServerEntry } from "../registry/server-entry.ts";
 import { byPlace } from "../registry/yaml-file.ts";
+import { createArgumentCheck, type Definitions } from "./check-arguments.ts";
 import { constantValue } from "./condition-lint.ts";
+import { contradictions } from "./contradiction.ts";
 import { findShadows } from "./coverage.ts";
 import type { LoadedPolicies, LoadedRule } from "./load-policies.ts";
 import { compilePatterns, fits, type Patterns } from "./pattern.ts";
@@ -9,7 +11,9 @@ import type { Dimension } from "./rule.ts";
 
 export interface CheckOptions {
   /** The agents that have keys; without them the names of agents are not checked. */
-  readonly agents?: ReadonlySet<string>;
+  readonly agents?: ReadonlySet<string> | undefined;
+  /** What is known of the tools; without it the arguments in conditions are not checked. */
+  readonly definitions?: Definitions;
 }
 
 /**
@@ -17,10 +21,12 @@ export interface CheckOptions {
  * another. Sorted by place.
  */
 export function checkPolicies(policies: LoadedPolicies, registry: RegistrySnapshot, options: CheckOptions = {}): FileProblem[] {
+  const checkArguments = options.definitions && createArgumentCheck(options.definitions);
   const findings = policies.rules.flatMap((rule) => [
     ...unknownNames(rule, registry, options),
     ...impossible(rule, registry),
-    ...constantCondition(rule),
+    ...impossibleCondition(rule),
+    ...(checkArguments?.(rule, serversOf(rule, registry).filter((server) => serverFits(rule, server))) ?? []),
   ]);
   for (const { rule, by, how } of findShadows(policies.rules)) {
     const id = by.compiled.rule.id;
@@ -125,10 +131,11 @@ function hasToolWithEffect({ compiled: { matcher } }: LoadedRule, server: Server
   return Object.entries(server.tools).some(([tool, { effect }]) => (!tools || fits(tools, tool)) && fits(effects, effect));
 }
 
-function constantCondition(rule: LoadedRule): FileProblem[] {
-  const { condition } = rule.compiled;
-  const value = condition && constantValue(condition.ast, () => condition.evaluate(nothing));
-  if (value === undefined) return [];
+function impossibleCondition(rule: LoadedRule): FileProblem[] {
+  const { condition, matcher } = rule.compiled;
+  if (!condition) return [];
+  const value = constantValue(condition.ast, () => condition.evaluate(nothing));
+  if (value === undefined) return contradictions(condition.ast, matcher).map(({ offset, message, remedy }) => rule.inCondition(offset, message, remedy));
   const remedy = value ? "remove the condition" : "remove the rule";
   return [rule.inCondition(0, `the condition is always ${value}`, remedy)];
 }

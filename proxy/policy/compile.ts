@@ -1,9 +1,10 @@
 import { builtinRules } from "./builtin.ts";
-import { compileCondition, createConditionEnvironment, type Condition } from "./condition.ts";
+import { createConditionCompiler, type Condition, type ConditionCompiler } from "./condition.ts";
 import type { DecisionResult } from "./decision.ts";
 import { shortDigest } from "../registry/digest.ts";
 import { compileMatcher, type Matcher } from "./matcher.ts";
 import type { Rule } from "./rule.ts";
+import { finish } from "./steps.ts";
 
 export interface CompiledRule {
   readonly rule: Rule;
@@ -19,27 +20,33 @@ export interface CompiledRules {
   readonly rules: readonly CompiledRule[];
 }
 
-/**
- * Compiles rules whose ids are unique. `onFault` hears of each condition that is not valid, with the rule's place in the
- * list; such a rule is left out, so the caller must refuse the set.
- */
-export function compileRules(
-  fileRules: readonly Rule[],
-  options: { dataDir: string; onFault: (index: number, error: unknown) => void },
-): CompiledRules {
-  const environment = createConditionEnvironment(options.dataDir);
+export interface CompileOptions {
+  readonly conditions: ConditionCompiler;
+  /** Hears of each condition that is not valid, with the rule's place in the list; such a rule is left out. */
+  onFault(index: number, error: unknown): void;
+}
+
+/** Compiles rules whose ids are unique, in steps. A set with faults must be refused by the caller. */
+export function* compileSteps(fileRules: readonly Rule[], options: CompileOptions): Generator<void, CompiledRules> {
+  const compile = options.conditions.forLoad();
   const all = [...fileRules, ...builtinRules];
   const version = shortDigest(all);
-  const rules = all.flatMap((rule, index) => {
+  yield;
+  const rules: CompiledRule[] = [];
+  for (const [index, rule] of all.entries()) {
     try {
-      const condition = rule.when === undefined ? undefined : compileCondition(environment, rule.when);
-      return [{ rule, matcher: compileMatcher(rule.match), condition, result: resultOf([rule], version) }];
+      const condition = rule.when === undefined ? undefined : compile(rule.when);
+      rules.push({ rule, matcher: compileMatcher(rule.match), condition, result: resultOf([rule], version) });
     } catch (error) {
       options.onFault(index, error);
-      return [];
     }
-  });
+    yield;
+  }
   return { version, rules };
+}
+
+export function compileRules(fileRules: readonly Rule[], options: { dataDir: string; onFault: CompileOptions["onFault"] }): CompiledRules {
+  return finish(compileSteps(fileRules, { conditions: createConditionCompiler(options.dataDir), onFault: options.onFault }));
 }
 
 /** The decision of rules that share an effect; the first one with a message of its own speaks for all. */

@@ -39,6 +39,24 @@ export function variablesOf(ast: ASTNode): Set<string> {
   return found;
 }
 
+/**
+ * The facts that an expression reads: `agent`, `task.class`, `args`. An object that it takes whole is named whole, and so
+ * are `args`, whose parts have no names of their own.
+ */
+export function factsRead(ast: ASTNode): Set<string> {
+  const found = new Set<string>();
+  const partOf = new Set<ASTNode>();
+  walk(ast, noScope, (node, { bound }) => {
+    if (node.op === "." && node.args[0].op === "id" && node.args[0].args !== "args" && !bound.includes(node.args[0].args)) {
+      partOf.add(node.args[0]);
+      found.add(`${node.args[0].args}.${node.args[1]}`);
+    }
+    if (node.op !== "id" || partOf.has(node) || bound.includes(node.args) || node.args === "cel" || node.args === "dataDir") return;
+    found.add(node.args);
+  });
+  return found;
+}
+
 /** True or false where the expression is so whatever the call is, undefined where it depends on it. */
 export function constantValue(ast: ASTNode, evaluate: () => unknown): boolean | undefined {
   if (variablesOf(ast).size === 0) {
@@ -103,6 +121,28 @@ function rootOf(node: ASTNode): string | undefined {
   let at: ASTNode = node;
   while (at.op === "." || at.op === "[]") at = at.args[0];
   return at.op === "id" ? at.args : undefined;
+}
+
+/** Calls `visit` for every part of an expression, with the names that macros around it have bound. */
+export function eachNode(ast: ASTNode, visit: (node: ASTNode, bound: readonly string[]) => void): void {
+  walk(ast, noScope, (node, { bound }) => visit(node, bound));
+}
+
+/** What must be true together: an expression, or the sides of its outermost `&&`s. */
+export function conjuncts(ast: ASTNode): ASTNode[] {
+  return ast.op === "&&" ? ast.args.flatMap(conjuncts) : [ast];
+}
+
+/** `args.filter.state` as `["filter", "state"]`; undefined for what is no plain path into `variable`. */
+export function pathInto(variable: string, node: ASTNode, bound: readonly string[] = []): readonly string[] | undefined {
+  if (node.op === "id") return node.args === variable && !bound.includes(variable) ? [] : undefined;
+  if (node.op === ".") {
+    const before = pathInto(variable, node.args[0], bound);
+    return before && [...before, node.args[1]];
+  }
+  if (node.op !== "[]" || node.args[1].op !== "value" || typeof node.args[1].args !== "string") return undefined;
+  const before = pathInto(variable, node.args[0], bound);
+  return before && [...before, node.args[1].args];
 }
 
 /** The variables that macros around a node have bound, and those of them that walk a list. */

@@ -6,6 +6,7 @@ export interface Facts {
   agent: string;
   principal: string;
   task: TaskFacts;
+  flow: FlowFacts;
   server: ServerFacts;
   tool: ToolFacts;
   method: string;
@@ -13,13 +14,25 @@ export interface Facts {
   readonly now: Date;
 }
 
-/** Classes, because the type checker knows a type by its constructor. */
+/** Classes, because the type checker knows a type by its constructor. CEL's integers are bigints, its doubles numbers. */
 export class TaskFacts {
   id = "";
   class = "";
+  owner = "";
+  tainted = false;
+  taintScore = 0;
+  readDomains: readonly string[] = [];
+  calls = 0n;
+  writes = 0n;
+}
+export class FlowFacts {
+  untrusted = false;
+  score = 0;
 }
 export class ServerFacts {
   name = "";
+  version = "";
+  lifecycle = "";
   riskTier = "";
   dataDomains: readonly string[] = [];
   environment = "";
@@ -27,6 +40,8 @@ export class ServerFacts {
 export class ToolFacts {
   name = "";
   effect = "";
+  trusted = false;
+  listed = false;
 }
 
 export interface Condition {
@@ -46,27 +61,75 @@ export class ConditionError extends Error {
   }
 }
 
-const stringFields = (...names: string[]) => Object.fromEntries(names.map((name) => [name, "string"]));
+/** What the variables hold, by the names that conditions call it: the one place that says so. */
+export const factTypes = {
+  Task: {
+    id: "string",
+    class: "string",
+    owner: "string",
+    tainted: "bool",
+    taintScore: "double",
+    readDomains: "list<string>",
+    calls: "int",
+    writes: "int",
+  },
+  Flow: { untrusted: "bool", score: "double" },
+  Server: {
+    name: "string",
+    version: "string",
+    lifecycle: "string",
+    riskTier: "string",
+    dataDomains: "list<string>",
+    environment: "string",
+  },
+  Tool: { name: "string", effect: "string", trusted: "bool", listed: "bool" },
+} as const;
 
-/** The language of conditions: CEL with the variables above, `dataDir`, and `path.isInside(directory)`. */
-export function createConditionEnvironment(dataDir: string): Environment {
+/** Everything but `args`, which is typed apart. */
+export function createBaseEnvironment(dataDir: string): Environment {
   return new Environment()
-    .registerType("Task", { ctor: TaskFacts, fields: stringFields("id", "class") })
-    .registerType("Server", {
-      ctor: ServerFacts,
-      fields: { ...stringFields("name", "riskTier", "environment"), dataDomains: "list<string>" },
-    })
-    .registerType("Tool", { ctor: ToolFacts, fields: stringFields("name", "effect") })
+    .registerType("Task", { ctor: TaskFacts, fields: factTypes.Task })
+    .registerType("Flow", { ctor: FlowFacts, fields: factTypes.Flow })
+    .registerType("Server", { ctor: ServerFacts, fields: factTypes.Server })
+    .registerType("Tool", { ctor: ToolFacts, fields: factTypes.Tool })
     .registerVariable("agent", "string")
     .registerVariable("principal", "string")
     .registerVariable("task", "Task")
+    .registerVariable("flow", "Flow")
     .registerVariable("server", "Server")
     .registerVariable("tool", "Tool")
     .registerVariable("method", "string")
-    .registerVariable("args", "dyn")
     .registerVariable("now", "google.protobuf.Timestamp")
     .registerConstant("dataDir", "string", dataDir)
     .registerFunction("string.isInside(string): bool", isInside, { async: false });
+}
+
+/** The language of conditions: CEL with the variables above, `dataDir`, and `path.isInside(directory)`. */
+export function createConditionEnvironment(dataDir: string): Environment {
+  return createBaseEnvironment(dataDir).registerVariable("args", "dyn");
+}
+
+/** Compiles the conditions of one load, and of the next one only those that are new: most rules stay as they are. */
+export interface ConditionCompiler {
+  /** A function for one load, which throws ConditionError. What that load does not ask for again is forgotten. */
+  forLoad(): (expression: string) => Condition;
+}
+
+export function createConditionCompiler(dataDir: string): ConditionCompiler {
+  const environment = createConditionEnvironment(dataDir);
+  let kept: ReadonlyMap<string, Condition> = new Map();
+  return {
+    forLoad() {
+      const before = kept;
+      const now = new Map<string, Condition>();
+      kept = now;
+      return (expression) => {
+        const condition = now.get(expression) ?? before.get(expression) ?? compileCondition(environment, expression);
+        now.set(expression, condition);
+        return condition;
+      };
+    },
+  };
 }
 
 /** Parses and type-checks once. Throws ConditionError. */

@@ -1,7 +1,9 @@
+import { serialize } from "@marcbachmann/cel-js";
 import { canonicalJson } from "../registry/digest.ts";
+import { conjuncts } from "./condition-lint.ts";
 import type { LoadedRule } from "./load-policies.ts";
 import { covers } from "./pattern.ts";
-import { dimensions } from "./rule.ts";
+import { dimensions, type Rule } from "./rule.ts";
 
 /** What makes a rule without effect: another one that always decides where it would. */
 export interface Shadow {
@@ -11,16 +13,25 @@ export interface Shadow {
 }
 
 export function findShadows(rules: readonly LoadedRule[]): Shadow[] {
-  const unconditional = rules.filter((rule) => rule.compiled.condition === undefined);
+  const required = new Map(rules.map((rule) => [rule, requirements(rule)]));
+  const asksNoMore = (outer: LoadedRule, inner: LoadedRule) => {
+    const more = required.get(inner)!;
+    return [...required.get(outer)!].every((part) => more.has(part));
+  };
   const first = new Map<string, LoadedRule>();
   return rules.flatMap((rule): Shadow[] => {
-    const same = meaning(rule);
+    const same = meaningOf(rule.compiled.rule);
     const twin = first.get(same);
     if (!twin) first.set(same, rule);
-    const by = unconditional.find((other) => beats(other, rule) && matchCovers(other, rule));
+    const by = rules.find((other) => beats(other, rule) && asksNoMore(other, rule) && matchCovers(other, rule));
     if (by) return [{ rule, by, how: effectOf(by) === "deny" ? "denied" : "held" }];
     return twin ? [{ rule, by: twin, how: "duplicate" }] : [];
   });
+}
+
+/** The parts of a rule's condition, each of which must be true; none where it has no condition. */
+function requirements({ compiled: { condition } }: LoadedRule): Set<string> {
+  return new Set(condition ? conjuncts(condition.ast).map((part) => serialize(part)) : []);
 }
 
 const strength = { allow: 0, hold: 1, deny: 2 };
@@ -36,7 +47,7 @@ function matchCovers(outer: LoadedRule, inner: LoadedRule): boolean {
 const effectOf = (rule: LoadedRule) => rule.compiled.rule.effect;
 
 /** All of a rule but its name and its words; the order of a list means nothing. */
-function meaning({ compiled: { rule } }: LoadedRule): string {
+export function meaningOf(rule: Rule): string {
   const match = Object.fromEntries(dimensions.map((d) => [d, [...rule.match[d]].sort()]));
   return canonicalJson({ effect: rule.effect, match, when: rule.when?.replace(/\s+/g, " ").trim() });
 }

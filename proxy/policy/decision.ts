@@ -6,12 +6,31 @@ export interface DecisionInput {
   readonly principal: string;
   readonly taskId: string;
   readonly taskClass: string;
+  readonly taskOwner: string;
+  /** The task has read content that was not validated. */
+  readonly tainted: boolean;
+  /** 0 to 1: how instruction-shaped the worst text was that this task has read. */
+  readonly taintScore: number;
+  /** The data domains whose results this task has read. */
+  readonly readDomains: readonly string[];
+  readonly callsInTask: number;
+  readonly writesInTask: number;
+  /** A value among the arguments came out of an untrusted result of this task. */
+  readonly flowUntrusted: boolean;
+  /** 0 to 1: how instruction-shaped the text around that value was there; the worst, where there are several. */
+  readonly flowScore: number;
   readonly server: string;
+  readonly serverVersion: string;
+  readonly lifecycle: string;
   readonly method: string;
   readonly tool: string;
   readonly prompt: string;
   readonly resourceUri: string;
   readonly effect: Effect | "";
+  /** The registry says that nobody else can write into what the tool returns. */
+  readonly toolTrusted: boolean;
+  /** The registry lists the tool. */
+  readonly toolListed: boolean;
   readonly riskTier: RiskTier | "";
   readonly dataDomains: readonly string[];
   readonly environment: string;
@@ -19,9 +38,27 @@ export interface DecisionInput {
   readonly nowMs: number;
 }
 
+/** The part of the input that comes from what the task has done so far, and not from the call or the registry. */
+export type TaskHistory = Pick<
+  DecisionInput,
+  "taskOwner" | "tainted" | "taintScore" | "readDomains" | "callsInTask" | "writesInTask" | "flowUntrusted" | "flowScore"
+>;
+
+/** Of a task's first call. */
+export const noHistory: TaskHistory = Object.freeze({
+  taskOwner: "",
+  tainted: false,
+  taintScore: 0,
+  readDomains: Object.freeze([]),
+  callsInTask: 0,
+  writesInTask: 0,
+  flowUntrusted: false,
+  flowScore: 0,
+});
+
 /**
- * Why, in one word, for records, metrics and error bodies. `rule` and `no_rule` come from policy; the rest are refusals
- * before policy is asked.
+ * Why, in one word, for records, metrics and error bodies. `rule`, `no_rule` and `rule_error` come from policy; the rest
+ * are refusals before policy is asked, or what a person, a limit or an exception made of its answer.
  */
 export const reasonCodes = [
   "rule",
@@ -42,6 +79,18 @@ export const reasonCodes = [
   "method_not_allowed",
   "overloaded",
   "audit_unavailable",
+  "stopped",
+  "task_closed",
+  "task_expired",
+  "task_scope",
+  "budget",
+  "rate_limited",
+  "concurrency",
+  "approval_required",
+  "approval_denied",
+  "exception",
+  "definition_changed",
+  "server_sunset",
 ] as const;
 export type ReasonCode = (typeof reasonCodes)[number];
 

@@ -1,12 +1,13 @@
 import type { FileProblem } from "../../collector/kernel/errors.ts";
-import { listYamlFiles, readYamlFile, refuse, validate, type YamlFile } from "../registry/yaml-file.ts";
-import { compileRules, type CompiledRule } from "./compile.ts";
+import { listYamlFiles, readYamlFile, refuse, validate, type ReadYaml, type YamlFile } from "../registry/yaml-file.ts";
+import { compileSteps, type CompiledRule, type CompiledRules } from "./compile.ts";
 import { lintCondition } from "./condition-lint.ts";
-import { ConditionError } from "./condition.ts";
+import { ConditionError, createConditionCompiler, type ConditionCompiler } from "./condition.ts";
 import type { PolicySet } from "./decision.ts";
 import { createPolicySet } from "./policy-set.ts";
 import { positionInScalar } from "./source-position.ts";
 import { policyFileSchema, type Rule } from "./rule.ts";
+import { finish, type Steps } from "./steps.ts";
 
 /** A rule as loaded, with the means to say where in its file something stands. */
 export interface LoadedRule {
@@ -17,6 +18,8 @@ export interface LoadedRule {
 
 export interface LoadedPolicies {
   readonly set: PolicySet;
+  /** What the set was made of, the built-in rules included. */
+  readonly compiled: CompiledRules;
   /** The rules of the files, in order; the built-in ones are not among them. */
   readonly rules: readonly LoadedRule[];
 }
@@ -27,15 +30,31 @@ interface Source {
   readonly rule: Rule;
 }
 
+export interface LoadPoliciesOptions {
+  readonly dataDir: string;
+  readonly read?: ReadYaml;
+  /** Kept from one load to the next, so that rules which stayed the same are not compiled again. */
+  readonly conditions?: ConditionCompiler;
+}
+
 /** Reads and compiles every rule of a directory. Throws one FileError that names every fault of every file. */
-export function loadPolicies(directory: string, options: { dataDir: string }): LoadedPolicies {
+export function loadPolicies(directory: string, options: LoadPoliciesOptions): LoadedPolicies {
+  return finish(loadPolicySteps(directory, options));
+}
+
+export function* loadPolicySteps(directory: string, options: LoadPoliciesOptions): Steps<LoadedPolicies> {
+  const { read = readYamlFile, conditions = createConditionCompiler(options.dataDir) } = options;
   const problems: FileProblem[] = [];
-  const sources = listYamlFiles(directory, problems).flatMap((file) => readRules(file, problems));
+  const sources: Source[] = [];
+  for (const file of listYamlFiles(directory, problems)) {
+    sources.push(...readRules(file, read, problems));
+    yield;
+  }
   refuseDuplicates(sources, problems);
 
-  const compiled = compileRules(
+  const compiled = yield* compileSteps(
     sources.map((s) => s.rule),
-    { dataDir: options.dataDir, onFault: (index, error) => problems.push(conditionProblem(sources[index]!, error)) },
+    { conditions, onFault: (index, error) => problems.push(conditionProblem(sources[index]!, error)) },
   );
   const byRule = new Map(compiled.rules.map((c) => [c.rule, c]));
   const rules = sources.flatMap((source) => {
@@ -47,13 +66,14 @@ export function loadPolicies(directory: string, options: { dataDir: string }): L
     for (const fault of condition ? lintCondition(condition.ast) : []) {
       problems.push(rule.inCondition(fault.offset, fault.message, fault.remedy));
     }
+    yield;
   }
   refuse(problems);
-  return { set: createPolicySet(compiled), rules };
+  return { set: createPolicySet(compiled), compiled, rules };
 }
 
-function readRules(file: string, problems: FileProblem[]): Source[] {
-  const yaml = readYamlFile(file, problems);
+function readRules(file: string, read: ReadYaml, problems: FileProblem[]): Source[] {
+  const yaml = read(file, problems);
   const parsed = yaml && validate(yaml, policyFileSchema, problems);
   return parsed ? parsed.rules.map((rule, i) => ({ yaml, path: ["rules", i], rule })) : [];
 }
@@ -73,7 +93,7 @@ function refuseDuplicates(sources: readonly Source[], problems: FileProblem[]): 
 function conditionProblem(source: Source, error: unknown): FileProblem {
   const offset = error instanceof ConditionError ? error.offset : 0;
   const message = error instanceof Error ? error.message : String(error);
-  return inCondition(source, offset, message, "the variables of conditions: agent, principal, task, server, tool, method, args, now, dataDir");
+  return inCondition(source, offset, message, "the variables of conditions: agent, principal, task, flow, server, tool, method, args, now, dataDir");
 }
 
 function inCondition({ yaml, path, rule }: Source, offset: number, message: string, remedy?: string): FileProblem {

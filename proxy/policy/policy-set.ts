@@ -1,10 +1,8 @@
 import { resultOf, type CompiledRule, type CompiledRules } from "./compile.ts";
-import { ServerFacts, TaskFacts, ToolFacts, type Facts } from "./condition.ts";
 import type { DecisionInput, DecisionResult, PolicySet } from "./decision.ts";
+import { createFacts } from "./facts.ts";
 import { fitsIn } from "./matcher.ts";
 import { createRuleIndex, type Candidate } from "./rule-index.ts";
-
-const noArguments = Object.freeze({});
 
 /**
  * Deny beats hold beats allow; nothing matched is a deny. A condition that cannot be evaluated is a deny as well, whatever
@@ -72,47 +70,4 @@ export function createPolicySet({ version, rules }: CompiledRules): PolicySet {
       }
     },
   });
-}
-
-/** One set of facts, filled when a condition first asks and emptied after the decision, so that no payload is kept. */
-function createFacts(): { of(input: DecisionInput): Facts; release(): void } {
-  let filledFrom: DecisionInput | undefined;
-  let now: Date | undefined;
-  const facts = {
-    agent: "",
-    principal: "",
-    task: new TaskFacts(),
-    server: new ServerFacts(),
-    tool: new ToolFacts(),
-    method: "",
-    args: noArguments as unknown,
-    get now(): Date {
-      return (now ??= new Date(filledFrom?.nowMs ?? 0));
-    },
-  };
-  return {
-    of(input) {
-      if (filledFrom === input) return facts;
-      filledFrom = input;
-      facts.agent = input.agent;
-      facts.principal = input.principal;
-      facts.task.id = input.taskId;
-      facts.task.class = input.taskClass;
-      facts.server.name = input.server;
-      facts.server.riskTier = input.riskTier;
-      facts.server.dataDomains = input.dataDomains;
-      facts.server.environment = input.environment;
-      facts.tool.name = input.tool;
-      facts.tool.effect = input.effect;
-      facts.method = input.method;
-      facts.args = input.args ?? noArguments;
-      return facts;
-    },
-    release() {
-      if (!filledFrom) return;
-      filledFrom = undefined;
-      now = undefined;
-      facts.args = noArguments;
-    },
-  };
 }

@@ -4,7 +4,24 @@ import type { FileProblem } from "../../collector/kernel/errors.ts";
 import { judge } from "../relay/judge.ts";
 import type { RegistrySnapshot } from "../registry/server-entry.ts";
 import { listYamlFiles, readYamlFile, refuse, validate } from "../registry/yaml-file.ts";
-import { reasonCodes, type DecisionResult, type PolicySet } from "./decision.ts";
+import { reasonCodes, type DecisionResult, type PolicySet, type TaskHistory } from "./decision.ts";
+
+/** What the task has done before the call, in the words of conditions; a case says only what matters to it. */
+const taskSchema = z.strictObject({
+  id: z.string().default(""),
+  class: z.string().optional(),
+  owner: z.string().default(""),
+  tainted: z.boolean().default(false),
+  taintScore: z.number().min(0).max(1).default(0),
+  readDomains: z.array(z.string()).default([]),
+  calls: z.int().nonnegative().default(0),
+  writes: z.int().nonnegative().default(0),
+});
+
+const flowSchema = z.strictObject({
+  untrusted: z.boolean().default(false),
+  score: z.number().min(0).max(1).default(0),
+});
 
 const caseSchema = z.strictObject({
   name: z.string().min(1),
@@ -20,6 +37,8 @@ const caseSchema = z.strictObject({
     args: z.record(z.string(), z.unknown()).default({}),
     /** When the call is made; for rules that ask for the time. */
     now: z.iso.datetime({ offset: true }).optional(),
+    task: taskSchema.prefault({}),
+    flow: flowSchema.prefault({}),
   }),
   expect: z.strictObject({
     decision: z.enum(decisions),
@@ -65,8 +84,9 @@ export function runCase(testCase: PolicyCase, snapshot: TestedSnapshot, nowMs: n
   const { input, expect } = testCase;
   const entry = snapshot.registry.servers.get(input.server);
   if (!entry) return [`no server "${input.server}" is in the registry`];
-  const { agent, taskClass } = input;
-  const identity = { agent, principal: input.principal ?? agent, delegation: [], credentialId: "", taskId: "", taskClass };
+  const { agent, task, flow } = input;
+  const taskClass = task.class ?? input.taskClass;
+  const identity = { agent, principal: input.principal ?? agent, delegation: [], credentialId: "", taskId: task.id, taskClass };
   const asked = {
     method: input.method,
     tool: input.tool,
@@ -75,7 +95,17 @@ export function runCase(testCase: PolicyCase, snapshot: TestedSnapshot, nowMs: n
     args: withDataDir(input.args, snapshot.dataDir),
   };
   const at = input.now === undefined ? nowMs : Date.parse(input.now);
-  return differences(expect, judge(snapshot, entry, identity, asked, snapshot.environment, at).result);
+  const history: TaskHistory = {
+    taskOwner: task.owner,
+    tainted: task.tainted,
+    taintScore: task.taintScore,
+    readDomains: task.readDomains,
+    callsInTask: task.calls,
+    writesInTask: task.writes,
+    flowUntrusted: flow.untrusted,
+    flowScore: flow.score,
+  };
+  return differences(expect, judge(snapshot, entry, identity, asked, snapshot.environment, at, history).result);
 }
 
 function differences(expect: PolicyCase["expect"], got: DecisionResult): string[] {

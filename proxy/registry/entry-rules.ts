@@ -3,16 +3,23 @@ import type { Endpoint, ServerEntry } from "./server-entry.ts";
 
 /** A fault that one field alone cannot show. */
 export interface EntryFault {
-  path: string[];
+  path: (string | number)[];
   message: string;
   remedy: string;
 }
 
 const secretHeader = /authorization|cookie|token|secret|password|api-?key/i;
 const secretVariable = /(?:TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|PRIVATE_KEY)$/i;
+const secretParameter = /(?:^|[-_])(?:token|secret|password|passwd|api[-_]?key|access[-_]?key)$/i;
+const secretArgument = /^--?(?:[a-z0-9-]*-)?(?:token|secret|password|passwd|api-?key)=(.+)$/i;
 
 export function entryFaults(entry: ServerEntry): EntryFault[] {
-  return [...accountabilityFaults(entry), ...endpointFaults(entry.endpoint)];
+  return [
+    ...accountabilityFaults(entry),
+    ...lifecycleFaults(entry),
+    ...endpointFaults(entry.endpoint, ["endpoint"]),
+    ...rolloutFaults(entry),
+  ];
 }
 
 /** In production somebody answers for a server: without these there is nobody to call and nothing to weigh a risk by. */
@@ -27,35 +34,66 @@ function accountabilityFaults(entry: ServerEntry): EntryFault[] {
     }));
 }
 
-function endpointFaults(endpoint: Endpoint): EntryFault[] {
+/** A server does not go away unannounced, and one that stays has no last day. */
+function lifecycleFaults(entry: ServerEntry): EntryFault[] {
   const faults: EntryFault[] = [];
-  for (const { path, text } of templated(endpoint)) {
-    const unknown = unknownPlaceholder(text);
-    if (unknown) faults.push({ path, message: `unknown placeholder ${unknown}`, remedy: "use ${env:NAME} or ${dataDir}" });
+  const deprecated = entry.lifecycle === "deprecated";
+  if (deprecated && entry.sunset === undefined) {
+    faults.push({ path: ["sunset"], message: "required where lifecycle is deprecated", remedy: "add sunset, the last day on which calls are accepted: YYYY-MM-DD" });
   }
-  const named = (path: string[]): EntryFault => ({
-    path,
-    message: "a secret must not stand in the registry",
-    remedy: "name an environment variable: ${env:NAME}",
-  });
-  if (endpoint.transport === "streamable-http") {
-    const { username, password } = new URL(endpoint.url);
-    if (username || password) faults.push(named(["endpoint", "url"]));
-    for (const [name, value] of Object.entries(endpoint.headers)) {
-      if (secretHeader.test(name) && !namesEnvironment(value)) faults.push(named(["endpoint", "headers", name]));
-    }
-  } else {
-    for (const [name, value] of Object.entries(endpoint.env)) {
-      if (secretVariable.test(name) && !namesEnvironment(value)) faults.push(named(["endpoint", "env", name]));
-    }
+  if (!deprecated && entry.sunset !== undefined) {
+    faults.push({ path: ["sunset"], message: `only a deprecated server has one; this one is ${entry.lifecycle}`, remedy: "set lifecycle to deprecated, or remove sunset" });
+  }
+  if (entry.replacedBy === entry.name) {
+    faults.push({ path: ["replacedBy"], message: "a server cannot replace itself", remedy: "name the server that callers should use instead" });
   }
   return faults;
 }
 
-function templated(endpoint: Endpoint): { path: string[]; text: string }[] {
-  const values = (key: string, record: Record<string, string>) =>
-    Object.entries(record).map(([name, text]) => ({ path: ["endpoint", key, name], text }));
+function rolloutFaults(entry: ServerEntry): EntryFault[] {
+  const faults: EntryFault[] = [];
+  const seen = new Set([entry.version]);
+  let total = 0;
+  entry.rollout.forEach((one, i) => {
+    if (seen.has(one.version)) {
+      faults.push({ path: ["rollout", i, "version"], message: `version "${one.version}" is there twice`, remedy: "give each version one entry; the server's own version needs none" });
+    }
+    seen.add(one.version);
+    total += one.weight;
+    if (total > 100 && total - one.weight <= 100) {
+      faults.push({ path: ["rollout", i, "weight"], message: `the weights add up to ${total}`, remedy: "at most 100 in all; what is left goes to the server's own version" });
+    }
+    faults.push(...endpointFaults(one.endpoint, ["rollout", i, "endpoint"]));
+  });
+  return faults;
+}
+
+function endpointFaults(endpoint: Endpoint, at: readonly (string | number)[]): EntryFault[] {
+  const faults: EntryFault[] = [];
+  for (const { path, text } of templated(endpoint)) {
+    const unknown = unknownPlaceholder(text);
+    if (unknown) faults.push({ path: [...at, ...path], message: `unknown placeholder ${unknown}`, remedy: "use ${env:NAME} or ${dataDir}" });
+  }
+  const secret = (path: (string | number)[], remedy = "name an environment variable: ${env:NAME}"): void => {
+    faults.push({ path: [...at, ...path], message: "a secret must not stand in the registry", remedy });
+  };
+  if (endpoint.transport === "streamable-http") {
+    const { username, password, searchParams } = new URL(endpoint.url);
+    if (username || password) secret(["url"]);
+    else if ([...searchParams.keys()].some((name) => secretParameter.test(name))) secret(["url"], "send it as a header that names an environment variable: ${env:NAME}");
+    for (const [name, value] of Object.entries(endpoint.headers)) if (secretHeader.test(name) && !namesEnvironment(value)) secret(["headers", name]);
+  } else {
+    for (const [name, value] of Object.entries(endpoint.env)) if (secretVariable.test(name) && !namesEnvironment(value)) secret(["env", name]);
+    endpoint.args.forEach((arg, i) => {
+      const value = secretArgument.exec(arg)?.[1];
+      if (value !== undefined && !namesEnvironment(value)) secret(["args", i]);
+    });
+  }
+  return faults;
+}
+
+function templated(endpoint: Endpoint): { path: (string | number)[]; text: string }[] {
+  const values = (key: string, record: Record<string, string>) => Object.entries(record).map(([name, text]) => ({ path: [key, name], text }));
   if (endpoint.transport === "streamable-http") return values("headers", endpoint.headers);
-  const args = endpoint.args.map((text, i) => ({ path: ["endpoint", "args", String(i)], text }));
-  return [...args, ...values("env", endpoint.env)];
+  return [...endpoint.args.map((text, i) => ({ path: ["args", i], text })), ...values("env", endpoint.env)];
 }

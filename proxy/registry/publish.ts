@@ -1,7 +1,8 @@
 import type { Clock } from "../../collector/kernel/clock.ts";
 import type { Stoppable } from "../../collector/kernel/lifecycle.ts";
 import type { Logger } from "../../collector/kernel/log.ts";
-import type { RegistrySnapshot } from "./server-entry.ts";
+import { resolveOwner } from "./people.ts";
+import type { RegistrySnapshot, ServerEntry } from "./server-entry.ts";
 
 /** What publishing needs of a store; collector/store/client.ts has it. */
 export interface PublishStore {
@@ -73,20 +74,7 @@ export function createPublisher(options: { store: PublishStore; clock: Clock; lo
     registry(snapshot) {
       if (snapshot.servers.size === 0) return;
       const published_at = publishedAt();
-      const rows = [...snapshot.servers.values()].map((entry) => ({
-        revision: snapshot.revision,
-        published_at,
-        server: entry.name,
-        version: entry.version,
-        owner: entry.owner ?? "",
-        contact: entry.contact ?? "",
-        risk_tier: entry.riskTier ?? "",
-        data_domains: entry.dataDomains,
-        lifecycle: entry.lifecycle,
-        environments: entry.environments,
-        task_classes: entry.taskClasses,
-        transport: entry.endpoint.transport,
-      }));
+      const rows = [...snapshot.servers.values()].map((entry) => registryRow(snapshot, entry, published_at));
       // The time is part of the token: a revision that comes back is in force again, and must be the latest row.
       enqueue({ table: "registry_servers", rows, token: `${snapshot.revision} ${published_at}` });
     },
@@ -98,5 +86,41 @@ export function createPublisher(options: { store: PublishStore; clock: Clock; lo
       clearTimeout(timer);
       return Promise.resolve();
     },
+  };
+}
+
+/** One row of `registry_servers`. */
+function registryRow({ revision, people }: RegistrySnapshot, entry: ServerEntry, published_at: string): object {
+  const party = resolveOwner(people, entry.owner);
+  const { credential, rollout } = entry;
+  const tools = Object.entries(entry.tools);
+  return {
+    revision,
+    published_at,
+    server: entry.name,
+    version: entry.version,
+    description: entry.description,
+    owner: entry.owner ?? "",
+    owner_kind: party?.kind ?? "",
+    owner_members: party?.members ?? [],
+    contact: entry.contact ?? "",
+    risk_tier: entry.riskTier ?? "",
+    data_domains: entry.dataDomains,
+    lifecycle: entry.lifecycle,
+    sunset: entry.sunset ?? null,
+    replaced_by: entry.replacedBy ?? "",
+    environments: entry.environments,
+    task_classes: entry.taskClasses,
+    mode: entry.mode,
+    transport: entry.endpoint.transport,
+    credential: credential?.name ?? "",
+    credential_rotated_at: credential?.rotatedAt ?? null,
+    credential_rotate_every_days: credential?.rotateEveryDays ?? 0,
+    rollout_versions: rollout.map((one) => one.version),
+    // A retired version gets no calls, whatever its file still says.
+    rollout_weights: rollout.map((one) => (one.lifecycle === "retired" ? 0 : one.weight)),
+    tools: tools.map(([name]) => name),
+    tool_effects: tools.map(([, tool]) => tool.effect),
+    entry: JSON.stringify(entry),
   };
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { effects, riskTiers } from "../../collector/record/call-record.ts";
+import type { People } from "./people.ts";
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "lower-case letters, digits and hyphens, at most 63");
 
@@ -29,6 +30,43 @@ export const toolEntrySchema = z.strictObject({
   effect: z.enum(effects).default("write"),
   /** False where a third party can write into what the tool returns. */
   trusted: z.boolean().default(false),
+  /** The definition that was approved, as `signalbox registry pin` writes it; absent, the first one seen counts. */
+  pin: z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits").optional(),
+});
+
+/** What is done to a response that is not what it should be, from doing nothing to keeping all of it. */
+export const responseActions = ["pass", "annotate", "redact", "quarantine", "block"] as const;
+export type ResponseAction = (typeof responseActions)[number];
+
+/** How responses are handled. What is absent follows from the server's tier and the tool's trust (proxy/handling/defaults.ts). */
+export const handlingSchema = z.strictObject({
+  /** Text of a result in bytes, beyond which it is refused. */
+  maxTextBytes: z.int().positive().optional(),
+  /** MIME types of image, audio and resource content that may pass; `*` stands for any characters. */
+  contentTypes: z.array(z.string().min(1)).optional(),
+  /** A result that does not fit the tool's outputSchema. */
+  schemaMismatch: z.enum(responseActions).optional(),
+  /** Secrets and personal data. */
+  secrets: z.enum(responseActions).optional(),
+  personalData: z.enum(responseActions).optional(),
+  /** Text that reads as instructions to the agent. */
+  instructions: z.enum(responseActions).optional(),
+  /** Hidden characters, and links whose text names another place than they lead to. */
+  hidden: z.enum(responseActions).optional(),
+});
+
+/** What happens when a tool's definition is not the one that is pinned. */
+export const changeActions = ["pass", "hold", "block"] as const;
+
+/** Another version of the server, running beside the first. */
+export const rolloutSchema = z.strictObject({
+  version: z.string().min(1),
+  endpoint: endpointSchema,
+  /** Of 100 calls, how many go to this version; the rest go to the entry's own. */
+  weight: z.int().min(0).max(100).default(0),
+  /** Agents that always get this version; globs. */
+  agents: z.array(z.string().min(1)).default([]),
+  lifecycle: z.enum(["approved", "retired"]).default("approved"),
 });
 
 export const lifecycles = ["proposed", "approved", "deprecated", "retired"] as const;
@@ -50,13 +88,29 @@ export const serverEntrySchema = z.strictObject({
   mode: z.enum(["enforce", "observe"]).default("enforce"),
   endpoint: endpointSchema,
   tools: z.record(z.string(), toolEntrySchema).default({}),
+  /** For `deprecated`: the day after which it is refused, and what takes its place. */
+  sunset: z.iso.date().optional(),
+  replacedBy: name.optional(),
+  /** The credential that the proxy itself uses upstream, by name: never its value. */
+  credential: z.strictObject({ name: z.string().min(1), rotatedAt: z.iso.date().optional(), rotateEveryDays: z.int().positive().optional() }).optional(),
+  handling: handlingSchema.prefault({}),
+  /** Absent: by risk tier (proxy/registry/pins). */
+  definitions: z.strictObject({ compatible: z.enum(changeActions).optional(), breaking: z.enum(changeActions).optional() }).prefault({}),
+  /** Other versions that run beside this one. */
+  rollout: z.array(rolloutSchema).default([]),
+  /** The server.json that the entry was imported from, as it was. */
+  serverJson: z.record(z.string(), z.unknown()).optional(),
 });
 
 export type ServerEntry = Readonly<z.infer<typeof serverEntrySchema>>;
 export type Endpoint = ServerEntry["endpoint"];
 
-/** The registry as loaded: immutable, replaced whole when the files change. `revision` is a digest of the files. */
+/** The registry as loaded: immutable, replaced whole when the files change. `revision` is a digest of what the files mean. */
 export interface RegistrySnapshot {
   readonly revision: string;
   readonly servers: ReadonlyMap<string, ServerEntry>;
+  /** Whom owners resolve to; absent where there is no people.yaml, and owners are free text. */
+  readonly people?: People | undefined;
+  /** When each server's file was written, in Unix milliseconds, by name. */
+  readonly modifiedMs?: ReadonlyMap<string, number> | undefined;
 }

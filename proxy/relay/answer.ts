@@ -1,35 +1,52 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
-import { EventSplitter } from "../transport/event-stream.ts";
+import { EventSplitter, eventData, withEventData } from "../transport/event-stream.ts";
 import { MessageScan, type MessageFacts } from "../transport/message-scan.ts";
 import * as rpc from "../transport/rpc-error.ts";
 import { responseHeaders } from "../upstream/headers.ts";
+import type { AnswerHandling, Handled, HandlingPlan } from "./answer-handling.ts";
+import type { Ending } from "./call.ts";
 import type { RunningDigest } from "./digest.ts";
 import type { Exchange, Recorded } from "./exchange.ts";
 import { AnswerFault } from "./forward.ts";
 import { endingOf, endingWithoutAnswer } from "./outcome.ts";
+import type { Refusal } from "./refusal.ts";
 
 /** A message up to this size waits whole for its record; of a larger one the last piece does. */
 const HELD_BYTES = 256 * 1024;
 const ONE_WRITE_BYTES = 16 * 1024;
+const nothing = Buffer.alloc(0);
 
 /**
  * Passes an upstream's answer to the client byte for byte, and holds back what completes the message until its record is
  * on disk. Of a stream of events everything before the final response passes at once. Pauses the upstream while the
- * client is slow to read or the record is being written, so that little is ever held.
+ * client is slow to read or the record is being written, so that little is ever held. Where the answer's text is to be
+ * looked at (handling), a message that answers is held until it is whole, and something else may take its place.
  */
 export class AnswerRelay {
   readonly #exchange: Exchange;
   readonly #controller: Dispatcher.DispatchController;
-  readonly #status: number;
+  #status: number;
   readonly #headers: Record<string, string>;
   readonly #longLived: boolean;
   readonly #events: EventSplitter | null;
+  readonly #handling: AnswerHandling | undefined;
+  readonly #plan: HandlingPlan | null;
   readonly #scan = new MessageScan();
   #digest: RunningDigest | null = null;
   #held: Buffer[] = [];
   #heldBytes = 0;
+  /** Where an answer is looked at whole: of the event that is arriving. */
+  #arriving: Buffer[] = [];
+  #arrivingBytes = 0;
+  /** While set, nothing that is held may leave. */
   #gate: Promise<void> | null = null;
+  /** The last message that is being looked at and takes its time. */
+  #looking: Promise<void> | null = null;
+  /** A body that is looked at. */
+  #whole: Buffer = nothing;
+  /** The call's answer is here, and is being looked at or was recorded. */
+  #answered = false;
   #ended = false;
 
   constructor(exchange: Exchange, controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, longLived: boolean) {
@@ -40,8 +57,11 @@ export class AnswerRelay {
     this.#headers = responseHeaders(headers);
     const sessionId = headers["mcp-session-id"];
     if (typeof sessionId === "string" && !exchange.call.modern) this.#sealSession(sessionId);
+    this.#handling = exchange.context.handling;
+    this.#plan = this.#handling?.prepare(exchange.call) ?? null;
+    if (this.#plan !== null) readAsUtf8(this.#headers);
     const isEvents = String(headers["content-type"] ?? "").startsWith("text/event-stream");
-    this.#events = isEvents ? new EventSplitter({ bytes: (b) => this.#hold(b), event: (f) => this.#event(f), data: (b) => this.#hash(b) }) : null;
+    this.#events = isEvents ? new EventSplitter({ bytes: (b) => (this.#plan === null ? this.#hold(b) : this.#arrive(b)), event: (f) => this.#event(f), data: (b) => this.#hash(b) }) : null;
     if (!isEvents && Number(headers["content-length"] ?? 0) > exchange.context.config.maxResultBytes) throw tooLarge();
     exchange.response.on("drain", () => {
       if (this.#gate === null) controller.resume();
@@ -56,7 +76,10 @@ export class AnswerRelay {
     if (this.#events) {
       this.#events.push(chunk);
       // What is no message need not wait: the comments that keep a connection open come alone.
-      if (this.#gate === null && !this.#events.midEvent) this.#release();
+      if (!this.#events.midEvent) {
+        this.#arrived();
+        if (this.#gate === null) this.#release();
+      }
     } else {
       if (call.resultBytes > context.config.maxResultBytes) throw tooLarge();
       this.#scan.push(chunk);
@@ -67,19 +90,29 @@ export class AnswerRelay {
 
   end(): void {
     this.#ended = true;
-    const { recorded, call } = this.#exchange;
+    const { call } = this.#exchange;
     if (this.#events === null) {
       call.resultDigest = this.#wholeDigest();
       const facts = call.resultBytes === 0 ? null : this.#scan.facts();
       const expectsAnswer = call.message?.kind === "request" && this.#status !== 202;
-      return this.#record(() => this.#exchange.record(endingOf(facts, this.#status, expectsAnswer)));
+      const ending = endingOf(facts, this.#status, expectsAnswer);
+      if (this.#plan !== null && facts !== null) return this.#handle(this.#plan, this.#take(), ending, (handled) => this.#asBody(handled), (e) => this.#exchange.record(e));
+      return this.#record(() => this.#exchange.record(ending));
     }
+    // An event that was not ended is none, but some clients read it all the same: what nobody looked at does not leave.
+    if (this.#plan === null || !this.#events.midEvent) this.#arrived();
+    if (this.#looking === null) this.#endEvents();
+    else void this.#looking.then(() => this.#endEvents());
+  }
+
+  #endEvents(): void {
+    const { recorded, call } = this.#exchange;
     if (this.#longLived && !recorded) {
       call.resultDigest = "";
       return this.#record(() => this.#exchange.record({ outcome: "ok", httpStatus: this.#status }));
     }
     if (!recorded) {
-      const { resumable } = this.#events;
+      const resumable = this.#events?.resumable ?? false;
       return this.#record(() => this.#exchange.record(endingWithoutAnswer(resumable, this.#status)));
     }
     if (this.#gate === null) this.#release();
@@ -87,16 +120,111 @@ export class AnswerRelay {
 
   /** An event is complete, its bytes held. Of a listening stream the responses are answers to earlier calls. */
   #event(facts: MessageFacts | null): void {
-    const final = facts !== null && (facts.kind === "result" || facts.kind === "error");
     const { call } = this.#exchange;
-    if (final && !this.#exchange.recorded) {
-      call.answered();
-      call.resultDigest = this.#digest?.digest() ?? "";
+    if (this.#plan !== null) this.#wholeEvent(this.#plan, facts);
+    else if (facts !== null && (facts.kind === "result" || facts.kind === "error") && !this.#exchange.recorded) {
+      this.#noteAnswer();
       const ending = endingOf(facts, this.#status, true);
-      if (call.message === null) this.#record(() => this.#appendResumed(facts, ending));
-      else this.#record(() => this.#exchange.record(ending));
+      this.#record(() => (call.message === null ? this.#appendResumed(facts, ending) : this.#exchange.record(ending)));
     } else if (this.#gate === null) this.#release();
     this.#digest = null;
+  }
+
+  #wholeEvent(plan: HandlingPlan, facts: MessageFacts | null): void {
+    const { call } = this.#exchange;
+    const isMessage = facts !== null && (facts.answers || facts.kind === "none");
+    if (!isMessage) {
+      this.#arrived();
+      if (this.#gate === null) this.#release();
+      return;
+    }
+    const event = Buffer.concat(this.#arriving.splice(0));
+    this.#arrivingBytes = 0;
+    // A call has one answer, and what is neither request nor answer has no reader: nothing passes by unread behind it.
+    if (!facts.answers || (this.#answered && call.message !== null)) return;
+    this.#answered = call.message !== null;
+    this.#noteAnswer();
+    const { resultDigest } = call;
+    const ending = endingOf(facts.kind === "request" ? { ...facts, kind: "result" } : facts, this.#status, true);
+    const place = ({ bytes }: Handled): Buffer => (bytes === null ? event : withEventData(event, bytes));
+    this.#handle(plan, eventData(event), ending, place, (e) => {
+      if (call.message !== null) return this.#exchange.record(e);
+      call.resultDigest = resultDigest;
+      return this.#appendResumed(facts, e);
+    });
+  }
+
+  #noteAnswer(): void {
+    const { call } = this.#exchange;
+    call.answered();
+    call.resultDigest = this.#digest?.digest() ?? "";
+  }
+
+  /** Has a whole message looked at, and then records it with what came of that and lets go of it. One after the other. */
+  #handle(plan: HandlingPlan, bytes: Buffer, ending: Ending, place: (handled: Handled) => Buffer, write: (ending: Ending) => Recorded): void {
+    const { call } = this.#exchange;
+    const conclude = (handled: Handled): void => {
+      // Its client may have left meanwhile, and that was recorded.
+      if (call.message !== null && this.#exchange.recorded) return;
+      call.handling = handled.handling;
+      call.handlingFindings = [...handled.findings];
+      this.#hold(place(handled));
+      this.#record(() => {
+        const recorded = write(handled.ending ?? ending);
+        this.#handling?.recorded?.(call, handled, recorded.callId);
+        return recorded;
+      });
+    };
+    const look = (): Handled | Promise<Handled> => this.#handling!.finish(call, plan, bytes);
+    if (this.#looking === null) {
+      let handled: Handled | Promise<Handled>;
+      try {
+        handled = look();
+      } catch (error) {
+        return this.#unhandled(error);
+      }
+      if (!(handled instanceof Promise)) return conclude(handled);
+      this.#wait(handled.then(conclude));
+    } else this.#wait(this.#looking.then(look).then(conclude));
+  }
+
+  /** Until this is done nothing leaves. */
+  #wait(looking: Promise<void>): void {
+    const gate = looking.catch((error: unknown) => this.#unhandled(error)).then(() => {
+      if (this.#looking === gate) this.#looking = null;
+      if (this.#gate !== gate) return;
+      this.#gate = null;
+      this.#release();
+    });
+    this.#looking = gate;
+    this.#gate = gate;
+    if (!this.#ended) this.#controller.pause();
+  }
+
+  /** What could not be looked at is not passed on. */
+  #unhandled(error: unknown): void {
+    const { context, response, recorded, call } = this.#exchange;
+    context.logger.error({ err: error }, "an answer could not be looked at; it is withheld");
+    this.#held = [];
+    if (recorded && call.message !== null) return;
+    call.handling = "block";
+    call.handlingFindings = ["handling_failed"];
+    if (!response.headersSent) return void this.#exchange.refuse(withheld);
+    try {
+      const { durable } = this.#exchange.record({ outcome: withheld.outcome, errorType: "handling_failed", httpStatus: this.#status });
+      durable.catch(() => {}).finally(() => response.destroy());
+    } catch (fault) {
+      this.#exchange.unrecorded(fault);
+    }
+  }
+
+  /** What takes a body's place is JSON of ours, and with an ending of its own also a status. */
+  #asBody({ bytes, ending }: Handled): Buffer {
+    if (bytes === null) return this.#whole;
+    this.#headers["content-type"] = "application/json";
+    delete this.#headers.etag;
+    if (ending !== undefined) this.#status = ending.httpStatus;
+    return bytes;
   }
 
   /** The answer to a call whose own stream broke off: the record names the call by its id and session. */
@@ -108,6 +236,8 @@ export class AnswerRelay {
     } finally {
       call.answeredRpcId = "";
       call.resultDigest = "";
+      call.handling = "pass";
+      call.handlingFindings = [];
     }
   }
 
@@ -125,7 +255,7 @@ export class AnswerRelay {
       () => {
         // A later record is waited for instead: it became durable after this one.
         if (this.#gate !== durable) return;
-        this.#gate = null;
+        this.#gate = this.#looking;
         this.#release();
         if (!this.#ended) this.#controller.resume();
       },
@@ -141,19 +271,41 @@ export class AnswerRelay {
   #hold(chunk: Buffer): void {
     this.#held.push(chunk);
     this.#heldBytes += chunk.length;
-    if (this.#heldBytes <= HELD_BYTES || this.#gate !== null) return;
+    if (this.#heldBytes <= HELD_BYTES || this.#gate !== null || this.#plan !== null) return;
     const last = this.#held.pop()!;
     this.#pass();
     this.#held.push(last);
     this.#heldBytes = last.length;
   }
 
-  /** Sends what is held, and ends the response when the upstream has. */
+  #arrive(chunk: Buffer): void {
+    this.#arriving.push(chunk);
+    this.#arrivingBytes += chunk.length;
+    if (this.#arrivingBytes > this.#exchange.context.config.maxResultBytes) throw tooLarge();
+  }
+
+  /** What arrived is no answer: it may leave when what was held before it has left. */
+  #arrived(): void {
+    for (const chunk of this.#arriving) this.#hold(chunk);
+    this.#arriving = [];
+    this.#arrivingBytes = 0;
+  }
+
+  /** Everything that is held, as one. */
+  #take(): Buffer {
+    this.#whole = this.#held.length === 1 ? this.#held[0]! : Buffer.concat(this.#held, this.#heldBytes);
+    this.#held = [];
+    this.#heldBytes = 0;
+    return this.#whole;
+  }
+
+  /** Sends what is held, and ends the response when the upstream has, unless a message is still being looked at. */
   #release(): void {
     const { response } = this.#exchange;
     if (response.destroyed) return;
-    if (this.#ended && !response.headersSent) this.#headers["content-length"] = String(this.#heldBytes);
-    if (this.#ended && this.#held.length <= 1) {
+    const last = this.#ended && this.#looking === null;
+    if (last && !response.headersSent) this.#headers["content-length"] = String(this.#heldBytes);
+    if (last && this.#held.length <= 1) {
       const only = this.#held[0];
       const together = !response.headersSent && only !== undefined && only.length <= ONE_WRITE_BYTES;
       if (!response.headersSent) response.writeHead(this.#status, this.#headers);
@@ -162,7 +314,7 @@ export class AnswerRelay {
       else response.end(only);
     } else {
       this.#pass();
-      if (this.#ended) response.end();
+      if (last) response.end();
     }
     this.#held = [];
     this.#heldBytes = 0;
@@ -200,6 +352,14 @@ export class AnswerRelay {
     this.#headers["mcp-session-id"] = context.sessions.seal(upstreamId, { server: call.serverName, agent: identity.agent, principal: identity.principal });
   }
 }
+
+/** What is looked at as UTF-8 must not be read as anything else: another charset would hide what it says. */
+function readAsUtf8(headers: Record<string, string>): void {
+  const type = headers["content-type"] ?? "";
+  if (/charset/i.test(type) && !/;\s*charset\s*=\s*"?utf-8"?\s*$/i.test(type)) headers["content-type"] = type.split(";", 1)[0]!;
+}
+
+const withheld: Refusal = { status: 502, code: rpc.UPSTREAM_FAILED, message: "The server's answer could not be inspected and is withheld.", outcome: "quarantined", errorType: "handling_failed" };
 
 function tooLarge(): AnswerFault {
   return new AnswerFault({

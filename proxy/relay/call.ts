@@ -3,6 +3,7 @@ import type { ArgumentLeaf, DraftRecord, Outcome } from "../../collector/record/
 import type { Identity } from "../identity/identity.ts";
 import type { ReasonCode } from "../policy/decision.ts";
 import { toolFacts } from "../registry/callable.ts";
+import type { RoundAnswer } from "../people/hold-answer.ts";
 import type { ServerEntry } from "../registry/server-entry.ts";
 import type { Message, RpcId } from "../transport/envelope.ts";
 import { newSpanId, newTraceId } from "./trace.ts";
@@ -14,6 +15,7 @@ const MAX_URI = 2048;
 const MAX_SHORT = 128;
 
 const noLeaves: ArgumentLeaf[] = [];
+const noFindings: string[] = [];
 
 /** How it ended, as far as the answer tells. */
 export interface Ending {
@@ -53,6 +55,8 @@ export class Call {
   resourceUri = "";
   arguments: ArgumentLeaf[] = noLeaves;
   requestBytes = 0;
+  /** How the client answered our own round of questions about this call. */
+  answeredRound: RoundAnswer = "";
   /** On a listening stream: the call that the response being recorded belongs to. */
   answeredRpcId = "";
 
@@ -64,6 +68,10 @@ export class Call {
   transport: "tcp" | "pipe" = "tcp";
 
   ruling: Ruling | null = null;
+  /** The person's decision that a held call waits for or was forwarded by. */
+  approvalId = "";
+  /** Empty until a version was chosen. */
+  serverVersion = "";
   /** Why it was refused before a rule was asked. */
   refusedFor: ReasonCode = "malformed";
   policyVersion = "";
@@ -74,6 +82,9 @@ export class Call {
   upstreamStatus = 0;
   resultBytes = 0;
   resultDigest = "";
+  /** What was done to the answer, and why (proxy/handling). */
+  handling: DraftRecord["handling"] = "pass";
+  handlingFindings: string[] = noFindings;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -137,7 +148,7 @@ export class Call {
       upstreamSpanId: this.upstreamSpanId,
       upstreamAddress: this.upstreamAddress,
       server: this.serverName,
-      serverVersion: entry?.version ?? "",
+      serverVersion: this.serverVersion || (entry?.version ?? ""),
       registryRevision: this.registryRevision,
       owner: entry?.owner ?? "",
       riskTier: entry?.riskTier ?? "",
@@ -161,10 +172,10 @@ export class Call {
       resultBytes: this.resultBytes,
       resultDigest: this.resultDigest,
       arguments: this.arguments,
-      handling: "pass",
-      handlingFindings: [],
-      approvalId: "",
-      exceptionId: "",
+      handling: this.handling,
+      handlingFindings: this.handlingFindings,
+      approvalId: this.approvalId,
+      exceptionId: ruling?.exceptionId ?? "",
     };
   }
 }

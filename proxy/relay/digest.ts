@@ -1,4 +1,5 @@
 import { createHash, hash, hkdfSync, type Hash } from "node:crypto";
+import { ShortHash, type ShortDigest } from "./short-hash.ts";
 
 /** Hex digits that are kept of a digest: 128 bits. */
 const KEPT = 32;
@@ -25,8 +26,11 @@ export class Digester {
   readonly #prefixText: string;
   readonly #scratch: Buffer;
   readonly #known = new Map<string, string>();
+  readonly #fleeting: ShortHash;
 
   constructor(digestKey: Buffer) {
+    const seed = Buffer.from(hkdfSync("sha256", digestKey, "", "signalbox/fleeting", 8));
+    this.#fleeting = new ShortHash(seed.readInt32LE(0), seed.readInt32LE(4));
     // One whole block of the hash, so that no key and value share a block; printable, so that it can lead a string too.
     this.#prefixText = Buffer.from(hkdfSync("sha256", digestKey, "", "signalbox/values", 32)).toString("hex");
     this.#prefix = Buffer.from(this.#prefixText, "latin1");
@@ -47,6 +51,14 @@ export class Digester {
 
   #hash(value: string): string {
     return hash("sha256", this.#prefixText + value, "hex").slice(0, KEPT);
+  }
+
+  /**
+   * A keyed digest of 64 bits for what lives in memory only, at a tenth of the cost: a result may hold hundreds of values,
+   * and each of them is digested. Equal in every worker of an installation. The answer is overwritten by the next call.
+   */
+  fleeting(value: string): Readonly<ShortDigest> {
+    return this.#fleeting.of(value);
   }
 
   bytes(value: Buffer): string {

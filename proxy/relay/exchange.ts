@@ -4,8 +4,17 @@ import type { Clock } from "../../collector/kernel/clock.ts";
 import type { Logger } from "../../collector/kernel/log.ts";
 import type { ProxyConfig } from "../config.ts";
 import type { ControlPlane } from "../control-plane.ts";
+import type { LimitFacts } from "../limits/limit.ts";
+import type { Entered } from "../limits/limiter.ts";
 import type { HostCheck } from "../transport/host-check.ts";
+import type { HeldArguments } from "../people/held-arguments.ts";
+import { holdAnswer } from "../people/hold-answer.ts";
+import type { ApprovalState } from "../state/control-state.ts";
+import * as rpc from "../transport/rpc-error.ts";
+import type { TaskActivity } from "../handling/flow/index.ts";
+import type { Control } from "../state/command.ts";
 import type { Upstreams } from "../upstream/upstreams.ts";
+import type { AnswerHandling } from "./answer-handling.ts";
 import type { Call, Ending } from "./call.ts";
 import type { Digester } from "./digest.ts";
 import type { Ruling } from "./judge.ts";
@@ -22,6 +31,14 @@ export interface RelayContext {
   readonly logger: Logger;
   readonly upstreams: Upstreams;
   readonly digester: Digester;
+  readonly control: Control;
+  /** What each task has done and read. */
+  readonly activity: TaskActivity;
+  readonly heldArguments: Pick<HeldArguments, "put">;
+  /** Takes a call's place in every limit and budget that is for it, or says which one is full. */
+  readonly enter: (facts: LimitFacts, nowMs: number) => Entered;
+  /** Absent, answers pass as they are. */
+  readonly handling?: AnswerHandling | undefined;
   readonly sessions: SessionBinding;
   readonly hosts: HostCheck;
   /** Everything that is under way; its size bounds what a worker takes on. */
@@ -113,6 +130,21 @@ export class Exchange {
       const { callId, durable } = this.record({ outcome, errorType: outcome, httpStatus: status });
       await durable;
       this.send(status, rulingAnswer(this.call, ruling, callId).body);
+    } catch (error) {
+      this.unrecorded(error);
+    }
+  }
+
+  /** Answers a call that waits for a person: at once, whatever the person takes. */
+  async hold(ruling: Ruling, approval: ApprovalState): Promise<void> {
+    const { call } = this;
+    try {
+      const { callId, durable } = this.record({ outcome: "held", errorType: "held", httpStatus: 200 });
+      await durable;
+      const { method, modern, answeredRound } = call;
+      const answer = holdAnswer({ method, modern, params: call.message?.params ?? null, approval, callId, message: ruling.result.message, answered: answeredRound });
+      const id = call.message?.id ?? null;
+      this.send(200, answer.kind === "result" ? rpc.resultBody(id, answer.result) : rpc.errorBody(id, answer.code, answer.message, answer.data));
     } catch (error) {
       this.unrecorded(error);
     }

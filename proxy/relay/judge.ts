@@ -1,9 +1,14 @@
 import type { Decision } from "../../collector/record/call-record.ts";
 import type { ControlPlane } from "../control-plane.ts";
 import type { Identity } from "../identity/identity.ts";
-import type { DecisionResult } from "../policy/decision.ts";
+import { noHistory, type DecisionResult, type ReasonCode, type TaskHistory } from "../policy/decision.ts";
+import { isInScope } from "../identity/task-scope.ts";
+import { findException, withException } from "../people/exceptions.ts";
+import { pinOf } from "../registry/pins/index.ts";
 import { isCallable, toolFacts } from "../registry/callable.ts";
 import type { ServerEntry } from "../registry/server-entry.ts";
+import type { ControlState } from "../state/control-state.ts";
+import { stopFor } from "../state/stops.ts";
 
 /** A decision and what is done about it. */
 export interface Ruling {
@@ -11,6 +16,15 @@ export interface Ruling {
   readonly enforced: Decision;
   /** What enforcement would have done, when the server is only observed. */
   readonly wouldBe: Decision | "";
+  /** The exception that an allow rests on; empty for any other. */
+  readonly exceptionId: string;
+}
+
+/** What is known of the moment besides the files: absent where a decision is tried out. */
+export interface Moment {
+  readonly state: ControlState;
+  /** The version that the call goes to. */
+  readonly serverVersion: string;
 }
 
 export interface Asked {
@@ -24,13 +38,15 @@ export interface Asked {
 const whyNotCallable: Readonly<Record<string, string>> = {
   server_not_approved: "This server is not approved for use here.",
   server_retired: "This server is retired.",
+  server_sunset: "This server was deprecated, and its last day is over.",
   task_class_not_approved: "This server is not approved for this kind of task.",
   out_of_scope: "This key is not for this server.",
 };
 
 /**
- * Pure. The registry is asked before the rules, and holds even for a server that is only observed: its lifecycle is a
- * fact about the server, and not a rule that is being tried out.
+ * Pure. Stops, the registry, the task's scope and the tool's definition are asked before the rules, and hold even for a
+ * server that is only observed: they are facts, and not rules that are being tried out. An exception stands above the
+ * rules alone.
  */
 export function judge(
   plane: Pick<ControlPlane, "policies">,
@@ -39,36 +55,51 @@ export function judge(
   asked: Asked,
   environment: string,
   nowMs: number,
+  history: TaskHistory = noHistory,
+  moment: Moment | null = null,
 ): Ruling {
-  const callable = isCallable(entry, { taskClass: identity.taskClass, environment, servers: identity.servers });
-  if (!callable.ok) {
-    const result: DecisionResult = {
-      decision: "deny",
-      basis: "default",
-      policyIds: [],
-      policyVersion: plane.policies.version,
-      reason: callable.reason,
-      message: whyNotCallable[callable.reason] ?? "This server may not be called.",
-    };
-    return { result, enforced: "deny", wouldBe: "" };
+  const refuse = (reason: ReasonCode, message: string): Ruling => ({
+    result: { decision: "deny", basis: "default", policyIds: [], policyVersion: plane.policies.version, reason, message },
+    enforced: "deny",
+    wouldBe: "",
+    exceptionId: "",
+  });
+  const stop = moment && stopFor(moment.state, { agent: identity.agent, server: entry.name, tool: asked.tool, taskId: identity.taskId });
+  if (stop) return refuse("stopped", `Stopped by an operator: ${stop.reason}`);
+  const callable = isCallable(entry, { taskClass: identity.taskClass, environment, servers: identity.servers, nowMs });
+  if (!callable.ok) return refuse(callable.reason, whyNotCallable[callable.reason] ?? "This server may not be called.");
+  if (!isInScope(identity, entry.name, asked.tool)) return refuse("task_scope", "This task is not for this tool.");
+  const seen = moment?.serverVersion === entry.version ? moment.state.tools.get(entry.name)?.get(asked.tool) : undefined;
+  // A pin in the registry is the approval; the next list of the server's tools notes it.
+  if (seen && (seen.state === "held" || seen.state === "blocked") && entry.mode === "enforce" && pinOf(entry, asked.tool) !== seen.hash) {
+    return refuse("definition_changed", "The tool's definition changed, and nobody has approved the new one yet.");
   }
+  const tool = asked.tool === "" ? null : toolFacts(entry, asked.tool);
   const result = plane.policies.decide({
     agent: identity.agent,
     principal: identity.principal,
     taskId: identity.taskId,
     taskClass: identity.taskClass,
+    ...history,
     server: entry.name,
+    serverVersion: moment?.serverVersion ?? entry.version,
+    lifecycle: entry.lifecycle,
     method: asked.method,
     tool: asked.tool,
     prompt: asked.prompt,
     resourceUri: asked.resourceUri,
-    effect: asked.tool === "" ? "" : toolFacts(entry, asked.tool).effect,
+    effect: tool?.effect ?? "",
+    toolTrusted: tool?.trusted ?? false,
+    toolListed: tool !== null && Object.hasOwn(entry.tools, asked.tool),
     riskTier: entry.riskTier ?? "",
     dataDomains: entry.dataDomains,
     environment,
     args: asked.args,
     nowMs,
   });
-  if (entry.mode === "observe") return { result, enforced: "allow", wouldBe: result.decision };
-  return { result, enforced: result.decision, wouldBe: "" };
+  const exception = result.decision === "allow" || moment === null ? null : findException(moment.state, { ...identity, server: entry.name, tool: asked.tool }, nowMs);
+  const final = withException(result, exception);
+  const exceptionId = final === result ? "" : exception!.exception.exceptionId;
+  if (entry.mode === "observe") return { result: final, enforced: "allow", wouldBe: final.decision, exceptionId };
+  return { result: final, enforced: final.decision, wouldBe: "", exceptionId };
 }

@@ -2,13 +2,15 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { CLIENT_INFO_KEY, classify, metaOf } from "../era/classify.ts";
 import { isObject, parseMessage, type JsonObject, type Message } from "../transport/envelope.ts";
 import { readBody } from "../transport/read-body.ts";
+import { taskKey } from "../handling/flow/index.ts";
+import { unwrapRound } from "../people/hold-answer.ts";
+import { toolFacts } from "../registry/callable.ts";
 import type { Upstream } from "../upstream/upstreams.ts";
 import { admit } from "./admit.ts";
 import { Call } from "./call.ts";
 import { Exchange, type RelayContext } from "./exchange.ts";
 import { forward, type ForwardOptions } from "./forward.ts";
-import { judge } from "./judge.ts";
-import { argumentLeaves } from "./leaves.ts";
+import { govern } from "./govern.ts";
 import { refusal, refusals, type Refusal } from "./refusal.ts";
 import * as rpc from "../transport/rpc-error.ts";
 import { inboundParent, newTraceId } from "./trace.ts";
@@ -53,7 +55,9 @@ async function readMessage(exchange: Exchange): Promise<Refusal | "gone" | null>
     call.faultId = id;
     return refusal(400, code, "malformed", message);
   }
-  return acceptMessage(exchange, parsed.message);
+  const { message, answered } = unwrapRound(parsed.message);
+  call.answeredRound = answered;
+  return acceptMessage(exchange, message);
 }
 
 function acceptMessage(exchange: Exchange, message: Message): Refusal | null {
@@ -141,20 +145,13 @@ function noteTrace({ call, request }: Exchange, params: JsonObject | null): void
 
 async function decideAndForward(exchange: Exchange): Promise<void> {
   const { call, context, request } = exchange;
-  const { entry, identity, message } = call;
+  const { entry, identity } = call;
   if (entry === null || identity === null) throw new Error("a message was admitted without its server or its sender");
-  const args = message?.params?.arguments;
-  const { tool, prompt, resourceUri, method } = call;
-  const ruling = judge(context.controlPlane(), entry, identity, { method, tool, prompt, resourceUri, args }, context.config.environment, context.clock.nowMs());
-  call.ruling = ruling;
-  call.policyVersion = ruling.result.policyVersion;
-  call.decided();
-  call.arguments = argumentLeaves(args, context.digester);
-  if (ruling.enforced !== "allow") return exchange.rule(ruling);
+  if (!(await govern(exchange, entry, identity))) return;
 
   let upstream: Upstream;
   try {
-    upstream = context.upstreams.of(entry);
+    upstream = context.upstreams.of(entry, call.serverVersion);
   } catch (error) {
     context.logger.warn({ err: error, server: entry.name }, "the server's endpoint cannot be used");
     return exchange.refuse(unaddressable);
@@ -169,8 +166,9 @@ async function decideAndForward(exchange: Exchange): Promise<void> {
       return;
     }
   }
+  if (call.tool !== "") context.activity.noteCall(taskKey(identity), toolFacts(entry, call.tool).effect, context.clock.nowMs());
   const verb = request.method as ForwardOptions["method"];
-  forward(exchange, upstream, { method: verb, longLived: verb === "GET" || method === "subscriptions/listen" });
+  forward(exchange, upstream, { method: verb, longLived: verb === "GET" || call.method === "subscriptions/listen" });
 }
 
 const unaddressable: Refusal = { status: 502, code: rpc.UPSTREAM_FAILED, message: "The server's endpoint is not usable as configured.", outcome: "transport_error", errorType: "endpoint_config" };

@@ -16,6 +16,8 @@ const COLON = 0x3a;
 const SPACE = 0x20;
 /** Longer field names are none that the format defines. */
 const MAX_FIELD = 8;
+/** Clients take it off the beginning of a stream; as bytes. */
+const BYTE_ORDER_MARK = "\u00ef\u00bb\u00bf";
 
 /**
  * Splits a stream of server-sent events as its chunks arrive, wherever they were cut. Holds nothing but a field name: what
@@ -27,6 +29,7 @@ export class EventSplitter {
   #field = "";
   #part: "field" | "space" | "value" = "field";
   #lineEmpty = true;
+  #firstLine = true;
   #skipLf = false;
   #dataLines = 0;
   /** True once an event carried an id: its client may come back and ask for what it missed. */
@@ -76,6 +79,7 @@ export class EventSplitter {
       const stop = colon < 0 ? end : i + colon;
       if (this.#field.length <= MAX_FIELD) this.#field += chunk.toString("latin1", i, Math.min(stop, i + MAX_FIELD + 1));
       if (colon < 0) return;
+      if (this.#firstLine && this.#field.startsWith(BYTE_ORDER_MARK)) this.#field = this.#field.slice(BYTE_ORDER_MARK.length);
       i = stop + 1;
       this.#part = "space";
     }
@@ -95,6 +99,7 @@ export class EventSplitter {
   /** True when the line was empty, which ends an event. */
   #endLine(): boolean {
     const blank = this.#lineEmpty;
+    this.#firstLine = false;
     if (this.#field === "data") this.#dataLines++;
     else if (this.#field === "id") this.resumable = true;
     this.#field = "";
@@ -114,4 +119,46 @@ export class EventSplitter {
 function lineEnd(chunk: Buffer, from: number): number {
   for (let i = from; i < chunk.length; i++) if (chunk[i] === LF || chunk[i] === CR) return i;
   return -1;
+}
+
+/** The data of one whole event, its lines joined as a client joins them. */
+export function eventData(event: Buffer): Buffer {
+  const lines = linesOf(event).filter(({ field }) => field === "data");
+  if (lines.length === 1) return event.subarray(lines[0]!.value, lines[0]!.end);
+  return Buffer.concat(lines.flatMap(({ value, end }, index) => (index === 0 ? [event.subarray(value, end)] : [newLine, event.subarray(value, end)])));
+}
+
+/** The event with other data, which holds no line ends; its id and its name stay. */
+export function withEventData(event: Buffer, data: Buffer): Buffer {
+  const kept = linesOf(event)
+    .filter(({ field, start, end }) => field !== "data" && end > start)
+    .flatMap(({ start, end }) => [event.subarray(start, end), newLine]);
+  return Buffer.concat([...kept, Buffer.from("data: "), data, newLine, newLine]);
+}
+
+const newLine = Buffer.from("\n");
+
+interface Line {
+  readonly field: string;
+  readonly start: number;
+  /** Where the field's value begins, and where the line ends without its end mark. */
+  readonly value: number;
+  readonly end: number;
+}
+
+function linesOf(event: Buffer): Line[] {
+  const lines: Line[] = [];
+  let start = 0;
+  while (start < event.length) {
+    const eol = lineEnd(event, start);
+    const end = eol < 0 ? event.length : eol;
+    const colon = event.subarray(start, end).indexOf(COLON);
+    const name = event.toString("latin1", start, colon < 0 ? end : start + Math.min(colon, MAX_FIELD + 1));
+    const field = start === 0 && name.startsWith(BYTE_ORDER_MARK) ? name.slice(BYTE_ORDER_MARK.length) : name;
+    let value = colon < 0 ? end : start + colon + 1;
+    if (value < end && event[value] === SPACE) value++;
+    lines.push({ field, start, value, end });
+    start = eol < 0 ? end : event[eol] === CR && event[eol + 1] === LF ? eol + 2 : eol + 1;
+  }
+  return lines;
 }

@@ -1,6 +1,8 @@
 /** What an answer says about itself, read off its bytes. `id` is the raw JSON token; empty where there is none. */
 export interface MessageFacts {
   readonly kind: "result" | "error" | "request" | "none";
+  /** It has a result or an error, whatever else: some client may take it for an answer. */
+  readonly answers: boolean;
   readonly id: string;
   readonly isError: boolean;
   readonly resultType: string;
@@ -87,7 +89,7 @@ export class MessageScan {
 
   facts(): MessageFacts {
     const kind = this.#method ? "request" : this.#answer === "" ? "none" : this.#answer;
-    return { kind, id: this.#id, isError: this.#isError, resultType: this.#resultType, errorCode: this.#errorCode };
+    return { kind, answers: this.#answer !== "", id: this.#id, isError: this.#isError, resultType: this.#resultType, errorCode: this.#errorCode };
   }
 
   #watched(): boolean {

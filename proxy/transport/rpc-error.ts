@@ -14,6 +14,7 @@ export const UNAUTHENTICATED = 40101;
 export const DENIED = 40301;
 export const BAD_ORIGIN = 40302;
 export const HELD = 40303;
+export const QUARANTINED = 40304;
 export const UNKNOWN_SERVER = 40401;
 export const SESSION_NOT_FOUND = 40402;
 export const TOO_LARGE = 41301;

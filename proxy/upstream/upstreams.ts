@@ -1,8 +1,11 @@
 import { Pool, type Dispatcher } from "undici";
+import { SignalboxError } from "../../collector/kernel/errors.ts";
 import type { Stoppable } from "../../collector/kernel/lifecycle.ts";
 import { expandPlaceholders } from "../registry/placeholders.ts";
-import { oneWriteConnector } from "./one-write.ts";
+import { activeVersions } from "../registry/rollout.ts";
 import type { Endpoint, ServerEntry } from "../registry/server-entry.ts";
+import { oneWriteConnector } from "./one-write.ts";
+import { stdioPath } from "./stdio-host/hosted-path.ts";
 
 /** Where the messages for one server go, ready to be sent to. */
 export interface Upstream {
@@ -17,8 +20,12 @@ export interface Upstream {
 }
 
 export interface Upstreams extends Stoppable {
-  /** Throws SignalboxError when the endpoint cannot be addressed, such as for a variable that is not set. */
-  of(entry: ServerEntry): Upstream;
+  /**
+   * Where a version of a server is: one that `chooseVersion` chose, or the entry's own. Throws SignalboxError when the
+   * endpoint cannot be addressed, such as for a variable that is not set, and E_VERSION for a version that the entry does
+   * not have or has retired.
+   */
+  of(entry: ServerEntry, version?: string): Upstream;
 }
 
 export interface UpstreamOptions {
@@ -30,12 +37,12 @@ export interface UpstreamOptions {
 
 const CONNECT_TIMEOUT_MS = 5000;
 const KEEP_ALIVE_MS = 30_000;
-const MAX_POOLS = 512;
+const MAX_POOLS = 2048;
 
 /** One pool of kept connections an origin; entries that are replaced by a reload find the pool of their origin again. */
 export function createUpstreams(options: UpstreamOptions): Upstreams {
   const pools = new Map<string, Pool>();
-  const known = new WeakMap<ServerEntry, Upstream>();
+  const known = new WeakMap<ServerEntry, Map<string, Upstream>>();
   let stopping: Promise<void> | undefined;
 
   const poolFor = (origin: string, socketPath?: string): Pool => {
@@ -54,11 +61,15 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
   };
 
   return {
-    of(entry) {
-      const found = known.get(entry);
-      if (found) return found;
-      const made = entry.endpoint.transport === "stdio" ? overStdio(entry, entry.endpoint) : overHttp(entry.endpoint);
-      known.set(entry, made);
+    of(entry, version = entry.version) {
+      let versions = known.get(entry);
+      if (!versions) known.set(entry, (versions = new Map()));
+      const found = versions.get(version);
+      // A pool that had to make room for others has been closed.
+      if (found && !(found.dispatcher as Pool).closed) return found;
+      const endpoint = endpointOf(entry, version);
+      const made = endpoint.transport === "stdio" ? overStdio(stdioPath(entry, version), endpoint) : overHttp(endpoint);
+      versions.set(version, made);
       return made;
     },
     stop: () => (stopping ??= Promise.all([...pools.values()].map((pool) => pool.destroy())).then(() => undefined)),
@@ -79,16 +90,22 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
     };
   }
 
-  function overStdio(entry: ServerEntry, endpoint: Extract<Endpoint, { transport: "stdio" }>): Upstream {
+  function overStdio(path: string, endpoint: Extract<Endpoint, { transport: "stdio" }>): Upstream {
     return {
       dispatcher: poolFor(`unix:${options.stdioSocket}`, options.stdioSocket),
-      path: `/${entry.name}`,
+      path,
       address: endpoint.command.split("/").at(-1) ?? endpoint.command,
       transport: "pipe",
       timeoutMs: endpoint.timeoutMs,
       headers: {},
     };
   }
+}
+
+function endpointOf(entry: ServerEntry, version: string): Endpoint {
+  const found = activeVersions(entry).find((one) => one.version === version);
+  if (found) return found.endpoint;
+  throw new SignalboxError("E_VERSION", `${entry.name} has no version ${version} that may be called`, { remedy: "add it to rollout in the server's registry file" });
 }
 
 function forgetOldest(pools: Map<string, Pool>): void {

@@ -7,11 +7,13 @@ import type { Clock } from "../../collector/kernel/clock.ts";
 import { silentLogger } from "../../collector/kernel/log.ts";
 import { createStoreClient } from "../../collector/store/client.ts";
 import { proxyConfigSchema } from "../../proxy/config.ts";
-import { ensureDigestKey, readDigestKey } from "../../proxy/data-files.ts";
+import { ensureDigestKey, heldDir, readDigestKey } from "../../proxy/data-files.ts";
 import { loadControlPlane } from "../../proxy/load-control-plane.ts";
 import { loadPolicies } from "../../proxy/policy/load-policies.ts";
 import { createPublisher } from "../../proxy/registry/publish.ts";
+import { createHeldArguments } from "../../proxy/people/held-arguments.ts";
 import { createProxyApp } from "../../proxy/server.ts";
+import { createLocalControl } from "../../proxy/state/local-control.ts";
 import { createUpstreams } from "../../proxy/upstream/upstreams.ts";
 import type { Stack } from "../support/stack.ts";
 import { waitFor } from "../support/wait.ts";
@@ -27,7 +29,9 @@ export async function startPastProxy(stack: Stack, clock: Clock): Promise<{ url:
   const exporter = startExporter({ spool, endpoint: stack.collectorUrl, clock, logger: silentLogger });
   const upstreams = createUpstreams({ dataDir, env: {}, stdioSocket: "" });
   const config = proxyConfigSchema.parse({ environment: "production" });
-  const app = createProxyApp({ config, controlPlane: () => plane, audit: spool, clock, logger: silentLogger, digestKey: readDigestKey(dataDir), upstreams });
+  const control = createLocalControl({ clock });
+  const heldArguments = createHeldArguments({ directory: heldDir(dataDir), control, clock, logger: silentLogger });
+  const app = createProxyApp({ config, controlPlane: () => plane, control, heldArguments, audit: spool, clock, logger: silentLogger, digestKey: readDigestKey(dataDir), upstreams });
   await app.listen({ host: "127.0.0.1", port: Number(new URL(stack.proxyUrl).port) });
 
   const store = createStoreClient({ url: stack.storeUrl, caller: "demo" });

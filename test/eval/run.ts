@@ -9,14 +9,16 @@ import { formatTable } from "../support/table.ts";
 import { EventCorpus, type PlantedEvents } from "./scoring/events.ts";
 import { NabCorpus, type Windows } from "./scoring/nab.ts";
 import { readScores, readTimes, type ScoresBySeries, type TimesBySeries } from "./scoring/series.ts";
+import { reportTexts } from "./texts/report.ts";
 import { foldsOf, scoreTraces, type LabelledCall } from "./scoring/traces.ts";
+import { replayReport } from "./replay.ts";
 
 /**
  * Runs the detectors over labelled data and prints their figures beside the bar: what simple detectors of the same kind
  * reach on data that was not seen. Ours are on development data, so a figure that only just passes is not good enough.
- * `--keep DIR` leaves the score files there.
+ * `--keep DIR` leaves the score files there; `--short` leaves out the texts' hardest split; `--families` prints them family by family.
  */
-const { values } = parseArgs({ options: { data: { type: "string" }, keep: { type: "string" } } });
+const { values } = parseArgs({ options: { data: { type: "string" }, keep: { type: "string" }, short: { type: "boolean", default: false }, families: { type: "boolean", default: false } } });
 const data = values.data ?? process.env.SIGNALBOX_EVAL_DATA ?? resolve(import.meta.dirname, "../../../shared/data");
 const scratch = values.keep ?? mkdtempSync(join(tmpdir(), "signalbox-eval-"));
 
@@ -33,8 +35,13 @@ if (!existsSync(join(data, "series"))) {
     const began = performance.now();
     lines.push([...(await run()), ((performance.now() - began) / 1000).toFixed(1)]);
   }
+  const began = performance.now();
+  const texts = await reportTexts(join(data, "tool_outputs/texts.ndjson.gz"), { short: values.short, details: values.families });
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  lines.push(...texts.lines.map((line, i) => [...line, i === 0 ? seconds : ""]));
   console.log(formatTable([["what", "figure", "here", "bar (unseen data)", "seconds"], ...lines]));
-  console.log("\nNot here yet: texts (responses are not scanned).");
+  console.log(`\n${texts.details.join("\n")}`);
+  console.log(`\n${await replayReport(data)}`);
 }
 if (values.keep === undefined) rmSync(scratch, { recursive: true, force: true });
 

@@ -1,5 +1,8 @@
 import { randomBytes } from "node:crypto";
+import { mkdtempSync } from "node:fs";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { systemClock } from "../../collector/kernel/clock.ts";
 import { silentLogger } from "../../collector/kernel/log.ts";
 import { proxyConfigSchema } from "../../proxy/config.ts";
@@ -7,7 +10,13 @@ import type { ControlPlane } from "../../proxy/control-plane.ts";
 import type { Authentication } from "../../proxy/identity/identity.ts";
 import type { DecisionInput, DecisionResult } from "../../proxy/policy/decision.ts";
 import { serverEntrySchema, type ServerEntry } from "../../proxy/registry/server-entry.ts";
+import { createTaskAuthenticator } from "../../proxy/identity/task-authenticator.ts";
+import { createHeldArguments } from "../../proxy/people/held-arguments.ts";
+import { noLimits } from "../../proxy/limits/load-limits.ts";
+import type { AnswerHandling } from "../../proxy/relay/answer-handling.ts";
 import { createProxyApp } from "../../proxy/server.ts";
+import type { Control } from "../../proxy/state/command.ts";
+import { createLocalControl } from "../../proxy/state/local-control.ts";
 import { createUpstreams } from "../../proxy/upstream/upstreams.ts";
 import { memoryAudit, type MemoryAudit } from "./memory-audit.ts";
 
@@ -16,6 +25,7 @@ export interface TestProxy {
   readonly url: string;
   readonly baseUrl: string;
   readonly audit: MemoryAudit;
+  readonly control: Control;
   stop(): Promise<void>;
   drain(graceMs: number): Promise<void>;
 }
@@ -27,6 +37,8 @@ export interface TestProxyOptions {
   readonly stdioSocket?: string;
   readonly env?: Record<string, string>;
   readonly audit?: MemoryAudit;
+  readonly control?: Control;
+  readonly handling?: AnswerHandling;
 }
 
 /** Keys that the test proxy knows, and whom they stand for. */
@@ -37,16 +49,20 @@ export const asBob = { authorization: `Bearer ${testKeys.bob}` };
 /** The real app on a free port, with two callers, rules that a test chooses and an audit log in memory. */
 export async function startProxyApp(options: TestProxyOptions): Promise<TestProxy> {
   const audit = options.audit ?? memoryAudit();
+  const control = options.control ?? createLocalControl();
   const entries = options.servers.map((server) => serverEntrySchema.parse(server) as ServerEntry);
   const upstreams = createUpstreams({ dataDir: "", env: options.env ?? {}, stdioSocket: options.stdioSocket ?? "" });
   const app = createProxyApp({
     config: proxyConfigSchema.parse({ ...options.config }),
-    controlPlane: controlPlaneOf(entries, options.decide),
+    controlPlane: controlPlaneOf(entries, options.decide, control),
+    control,
     audit,
     clock: systemClock,
     logger: silentLogger,
     digestKey: randomBytes(32),
     upstreams,
+    ...(options.handling ? { handling: options.handling } : {}),
+    heldArguments: createHeldArguments({ directory: mkdtempSync(join(tmpdir(), "signalbox-held-")), control, clock: systemClock, logger: silentLogger }),
   });
   await app.listen({ host: "127.0.0.1", port: 0 });
   const { port } = app.server.address() as AddressInfo;
@@ -55,6 +71,7 @@ export async function startProxyApp(options: TestProxyOptions): Promise<TestProx
     url: `${baseUrl}/mcp/${entries[0]?.name ?? ""}`,
     baseUrl,
     audit,
+    control,
     drain: (graceMs) => app.drain(graceMs),
     stop: async () => {
       await app.close();
@@ -63,14 +80,15 @@ export async function startProxyApp(options: TestProxyOptions): Promise<TestProx
   };
 }
 
-function controlPlaneOf(entries: readonly ServerEntry[], decide: TestProxyOptions["decide"]): () => ControlPlane {
+function controlPlaneOf(entries: readonly ServerEntry[], decide: TestProxyOptions["decide"], control: Control): () => ControlPlane {
   const plane: ControlPlane = {
     registry: { revision: "r1", servers: new Map(entries.map((entry) => [entry.name, entry])) },
+    limits: noLimits,
     policies: {
       version: "p1",
       decide: (input) => ({ decision: "allow", basis: "explicit", policyIds: ["all"], policyVersion: "p1", reason: "rule", message: "", ...decide?.(input) }),
     },
-    authenticator: { authenticate: (authorization, apiKey) => whois(authorization?.replace(/^Bearer /, "") ?? apiKey) },
+    authenticator: createTaskAuthenticator({ authenticate: (authorization, apiKey) => whois(authorization?.replace(/^Bearer /, "") ?? apiKey) }, control),
   };
   return () => plane;
 }

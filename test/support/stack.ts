@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { superviseRole, type Role, type RoleEvent } from "../../collector/kernel/supervise.ts";
 import { createKey } from "../../proxy/identity/keys-file.ts";
+import type { Role as KeyRole } from "../../proxy/state/command.ts";
 
 export const entry = fileURLToPath(new URL("../../signalbox.ts", import.meta.url));
 
@@ -19,6 +20,8 @@ export interface StackOptions {
   readonly agents: readonly string[];
   /** The task class of an agent's key, by agent. */
   readonly taskClasses?: Readonly<Record<string, string>>;
+  /** What a key is for besides calling, by agent. */
+  readonly keyRoles?: Readonly<Record<string, readonly KeyRole[]>>;
   readonly config?: Readonly<Record<string, Record<string, unknown>>>;
   readonly env?: Readonly<Record<string, string>>;
   readonly onEvent?: (event: RoleEvent) => void;
@@ -62,7 +65,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   for (const folder of ["registry", "policies"]) mkdirSync(join(dir, folder), { recursive: true });
   for (const server of options.servers) writeFileSync(join(dir, "registry", `${String(server.name)}.yaml`), stringify(server));
   writeFileSync(join(dir, "policies", "rules.yaml"), stringify({ rules: options.rules }));
-  const made = options.agents.map((agent) => ({ agent, ...createKey({ agent, principal: `${agent}@example.com`, taskClass: options.taskClasses?.[agent], nowMs: 0 }) }));
+  const made = options.agents.map((agent) => ({ agent, ...createKey({ agent, principal: `${agent}@example.com`, taskClass: options.taskClasses?.[agent], roles: options.keyRoles?.[agent], nowMs: 0 }) }));
   writeFileSync(join(dir, "keys.yaml"), stringify({ keys: made.map((m) => m.entry) }), { mode: 0o600 });
 
   const roles = new Map<RoleName, Role>();

@@ -1,16 +1,18 @@
 import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { dirname } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../../../collector/kernel/clock.ts";
 import { SignalboxError } from "../../../collector/kernel/errors.ts";
 import type { Stoppable } from "../../../collector/kernel/lifecycle.ts";
 import type { Logger } from "../../../collector/kernel/log.ts";
 import { classify } from "../../era/classify.ts";
 import { resolveCommand } from "../../registry/resolve-command.ts";
-import type { RegistrySnapshot, ServerEntry } from "../../registry/server-entry.ts";
+import type { Endpoint, RegistrySnapshot } from "../../registry/server-entry.ts";
 import { parseMessage } from "../../transport/envelope.ts";
 import { readBody } from "../../transport/read-body.ts";
 import { TOO_LARGE, UNKNOWN_SERVER, UPSTREAM_FAILED } from "../../transport/rpc-error.ts";
+import { stdioEndpoint } from "./hosted-path.ts";
 import { Launcher } from "./launcher.ts";
 import { LegacySessions } from "./legacy-sessions.ts";
 import { replyError } from "./pending-answer.ts";
@@ -35,9 +37,9 @@ const PROBE_MS = 10_000;
 /** What the operating system accepts for the path of a socket. */
 const MAX_SOCKET_PATH = 103;
 
-/** What runs for one server. */
+/** What runs for one version of a server. */
 interface Hosted {
-  readonly endpoint: ServerEntry["endpoint"];
+  readonly endpoint: Endpoint;
   readonly launcher: Launcher;
   readonly sessions: LegacySessions;
   readonly shared: SharedChild;
@@ -52,6 +54,7 @@ export async function startStdioHost(options: StdioHostOptions): Promise<Stoppab
     throw new SignalboxError("E_SOCKET_PATH", `the path ${options.socketPath} is too long for a socket`, { remedy: "choose a shorter data directory (SIGNALBOX_DATA_DIR)" });
   }
   const hosted = new Map<string, Hosted>();
+  let served: RegistrySnapshot | undefined;
   const server = createServer({ requestTimeout: 60_000 }, (request, response) => {
     void serve(request, response).catch((error: unknown) => {
       options.logger.warn({ err: error }, "a message to a stdio server could not be handled");
@@ -66,7 +69,7 @@ export async function startStdioHost(options: StdioHostOptions): Promise<Stoppab
   return { stop: () => (stopping ??= stop()) };
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const found = hostedFor((request.url ?? "").slice(1));
+    const found = hostedFor(request.url ?? "");
     if (!found) return replyError(response, 404, null, UNKNOWN_SERVER, "There is no such server.");
     const sessionId = request.headers["mcp-session-id"] as string | undefined;
     if (request.method === "GET") return found.sessions.listen(sessionId, response);
@@ -86,26 +89,36 @@ export async function startStdioHost(options: StdioHostOptions): Promise<Stoppab
     found.sessions.post(message, sessionId, response);
   }
 
-  /** A server whose entry has changed is started anew as the registry now says. */
-  function hostedFor(name: string): Hosted | null {
-    const entry = options.registry().servers.get(name);
-    const found = hosted.get(name);
-    if (entry?.endpoint.transport !== "stdio") return null;
-    if (found && JSON.stringify(found.endpoint) === JSON.stringify(entry.endpoint)) return found;
-    if (found) void end(found);
-    const { endpoint } = entry;
+  /** What a path stands for, started anew where the registry now says something else about it. */
+  function hostedFor(path: string): Hosted | null {
+    const registry = options.registry();
+    if (registry !== served) endChanged((served = registry));
+    const found = hosted.get(path);
+    if (found) return found;
+    const endpoint = stdioEndpoint(registry, path);
+    if (!endpoint) return null;
     const launcher = new Launcher({
       resolve: () => resolveCommand(endpoint, options),
       // Beside the sessions: the one that is shared, and one that is being asked what it speaks.
       maxProcesses: endpoint.maxProcesses + 2,
       maxLineBytes: options.maxResultBytes,
       clock: options.clock,
-      logger: options.logger.child({ server: name }),
+      logger: options.logger.child({ server: path.slice(1) }),
     });
     const idleMs = options.idleMs ?? IDLE_MS;
     const made = { endpoint, launcher, sessions: new LegacySessions(launcher, idleMs, endpoint.maxProcesses), shared: new SharedChild(launcher, { idleMs, probeMs: options.probeMs ?? PROBE_MS }) };
-    hosted.set(name, made);
+    hosted.set(path, made);
     return made;
+  }
+
+  /** Ends what the registry no longer has, has retired, or starts in another way. */
+  function endChanged(registry: RegistrySnapshot): void {
+    for (const [path, one] of hosted) {
+      const endpoint = stdioEndpoint(registry, path);
+      if (endpoint && isDeepStrictEqual(endpoint, one.endpoint)) continue;
+      hosted.delete(path);
+      void end(one);
+    }
   }
 
   async function end(one: Hosted): Promise<void> {

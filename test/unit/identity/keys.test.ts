@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createKeyAuthenticator } from "../../../proxy/identity/key-authenticator.ts";
-import { appendKey, createKey, loadKeys } from "../../../proxy/identity/keys-file.ts";
+import { appendKey, createKey, loadKeys, revokeKey } from "../../../proxy/identity/keys-file.ts";
 import { ensureSampleKeys } from "../../../proxy/sample/sample.ts";
 import { annotatedFiles, asAnnotated, faultsOf } from "../registry/annotated.ts";
 
@@ -24,35 +24,59 @@ describe("a keys file loads that has", () => {
 });
 
 describe("a new key", () => {
-  it("has the form sbx_<id>_<43 characters>, and the file holds its hash and nothing of the key", () => {
+  it("has the form sbx_<id>_<43 characters>, and the file holds its hash and nothing of the key", async () => {
     const file = join(scratch(), "keys.yaml");
     const { key, entry } = newKey();
-    appendKey(file, entry);
+    await appendKey(file, entry);
     expect(key).toMatch(new RegExp(`^sbx_${entry.id}_[A-Za-z0-9_-]{43}$`));
     expect(readFileSync(file, "utf8")).not.toContain(key.slice(-43));
     expect(loadKeys(file)).toEqual([entry]);
   });
 
-  it("is written so that only its owner reads it, and into a folder that need not be there", () => {
+  it("is written so that only its owner reads it, and into a folder that need not be there", async () => {
     const file = join(scratch(), "made", "keys.yaml");
-    appendKey(file, newKey().entry);
+    await appendKey(file, newKey().entry);
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
-  it("leaves comments and other keys as they were", () => {
+  it("leaves comments and other keys as they were", async () => {
     const file = join(scratch(), "keys.yaml");
-    appendKey(file, newKey().entry);
+    await appendKey(file, newKey().entry);
     writeFileSync(file, readFileSync(file, "utf8").replace("keys:", "# ours, ask ops\nkeys:"));
-    appendKey(file, newKey({ agent: "release" }).entry);
+    await appendKey(file, newKey({ agent: "release" }).entry);
     expect(readFileSync(file, "utf8")).toContain("# ours, ask ops");
     expect(loadKeys(file).map((k) => k.agent)).toEqual(["build", "release"]);
   });
 
-  it("is not added to a file that has faults", () => {
+  it("is not added to a file that has faults", async () => {
     const file = join(scratch(), "keys.yaml");
     writeFileSync(file, "keys: [{ id: x }]\n");
-    expect(faultsOf(() => appendKey(file, newKey().entry)).length).toBeGreaterThan(0);
+    await expect(appendKey(file, newKey().entry)).rejects.toThrow("missing");
     expect(readFileSync(file, "utf8")).toBe("keys: [{ id: x }]\n");
+  });
+
+  it("is not lost when another is added at the same time", async () => {
+    const file = join(scratch(), "keys.yaml");
+    await Promise.all(["a", "b", "c"].map((agent) => appendKey(file, newKey({ agent }).entry)));
+    expect(loadKeys(file).map((k) => k.agent).sort()).toEqual(["a", "b", "c"]);
+  });
+
+  it("is for calling alone unless it says otherwise, and the file says so only then", async () => {
+    const file = join(scratch(), "keys.yaml");
+    await appendKey(file, newKey().entry);
+    expect(readFileSync(file, "utf8")).not.toContain("roles");
+    await appendKey(file, newKey({ roles: ["approver"] }).entry);
+    expect(loadKeys(file).map((k) => k.roles)).toEqual([["agent"], ["approver"]]);
+  });
+
+  it("that is revoked stays in the file, with everything around it", async () => {
+    const file = join(scratch(), "keys.yaml");
+    const entries = [newKey().entry, newKey().entry];
+    for (const entry of entries) await appendKey(file, entry);
+    writeFileSync(file, readFileSync(file, "utf8").replace("keys:", "# ours, ask ops\nkeys:"));
+    await revokeKey(file, entries[0]!.id);
+    expect(loadKeys(file)).toEqual([{ ...entries[0]!, revoked: true }, entries[1]]);
+    expect(readFileSync(file, "utf8")).toContain("# ours, ask ops");
   });
 
   it("is not made for a name that cannot be", () => {
@@ -96,6 +120,15 @@ describe("a caller with", () => {
     expect(answer.ok ? answer.identity.credentialId : answer.why).toBe(expected);
   });
 
+  it("a key opens tasks of its own class alone, of those that it names, or of any where it has none", () => {
+    const of = (over: object) => {
+      const { key, entry } = newKey();
+      const answer = createKeyAuthenticator([{ ...entry, ...over }], { defaultTaskClass: "unassigned" }).authenticate(undefined, key, now);
+      return answer.ok ? answer.identity.taskClasses : "refused";
+    };
+    expect([of({}), of({ taskClass: "build" }), of({ taskClass: "build", taskClasses: ["build", "release"] })]).toEqual([undefined, ["build"], ["build", "release"]]);
+  });
+
   const identityOf = (key: string) => {
     const answer = authenticator.authenticate(undefined, key, now);
     return answer.ok ? answer.identity : undefined;
@@ -117,15 +150,19 @@ describe("a caller with", () => {
 });
 
 describe("the sample's keys", () => {
-  it("are made once, one for each agent, beside a sandbox folder", () => {
+  it("are made once, one for each agent, beside a sandbox folder", async () => {
     const dataDir = scratch();
-    const first = ensureSampleKeys(dataDir, now);
+    const first = await ensureSampleKeys(dataDir, now);
     expect(first.created.map((c) => c.agent)).toEqual(["research-agent", "triage-agent", "release-agent"]);
-    expect(ensureSampleKeys(dataDir, now)).toEqual({ keysFile: first.keysFile, created: [] });
+    expect(await ensureSampleKeys(dataDir, now)).toEqual({ keysFile: first.keysFile, created: [] });
     expect(existsSync(join(dataDir, "sandbox", "welcome.md"))).toBe(true);
     const authenticator = createKeyAuthenticator(loadKeys(first.keysFile), { defaultTaskClass: "unassigned" });
     for (const { agent, key } of first.created) {
       expect(authenticator.authenticate(`Bearer ${key}`, undefined, now)).toMatchObject({ ok: true, identity: { agent } });
     }
+    const operatorKey = join(dataDir, "operator.key");
+    expect(statSync(operatorKey).mode & 0o777).toBe(0o600);
+    const answer = authenticator.authenticate(`Bearer ${readFileSync(operatorKey, "utf8").trim()}`, undefined, now);
+    expect(answer).toMatchObject({ ok: true, identity: { principal: "operator", roles: ["operator", "approver"] } });
   });
 });

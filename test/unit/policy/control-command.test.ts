@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -7,7 +7,8 @@ import { manualClock } from "../../../collector/kernel/clock.ts";
 import type { CommandContext } from "../../../collector/kernel/command.ts";
 import { loadConfig } from "../../../collector/kernel/config.ts";
 import { silentLogger } from "../../../collector/kernel/log.ts";
-import { registerControl } from "../../../proxy/commands/control.ts";
+import { registerPolicy } from "../../../proxy/commands/policy.ts";
+import { registerRegistry } from "../../../proxy/commands/registry.ts";
 
 const fixtures = join(import.meta.dirname, "../../fixtures");
 let exitCode: typeof process.exitCode;
@@ -36,7 +37,8 @@ function run(cwd: string, ...args: string[]): { lines: string[]; code: number } 
     ready: () => undefined,
   };
   const program = new Command("signalbox").exitOverride();
-  registerControl(program, context);
+  registerPolicy(program, context);
+  registerRegistry(program, context);
   process.exitCode = 0;
   program.parse(args, { from: "user" });
   return { lines, code: Number(process.exitCode) };
@@ -79,18 +81,4 @@ it("policy test prints each case, and where and how a failed one differs", () =>
   expect(code).toBe(1);
   expect(lines.slice(1, 3)).toEqual(["FAIL  bad", "1 of 2 cases passed"]);
   expect(lines[3]).toMatch(/other\.yaml:2:5: bad: decision: expected deny, got allow$/);
-});
-
-it("keys create prints a key once, and keys list its id and state", () => {
-  const cwd = project();
-  expect(run(cwd, "keys", "list").lines[0]).toMatch(/^no keys yet/);
-  const { lines } = run(cwd, "keys", "create", "--agent", "build", "--principal", "ci", "--ttl-days", "30");
-  expect(lines[0]).toMatch(/^sbx_/);
-  expect(readFileSync(join(cwd, "data/keys.yaml"), "utf8")).not.toContain(lines[0]);
-  const list = run(cwd, "keys", "list").lines;
-  expect(list[1]!.split(/ {2,}/)).toEqual([lines[0]!.split("_")[1], "build", "ci", "-", "any", "2026-06-01", "2026-07-01", "valid"]);
-});
-
-it("keys create refuses a life of no days", () => {
-  expect(() => run(project(), "keys", "create", "--agent", "build", "--ttl-days", "0")).toThrow("a whole number of days");
 });

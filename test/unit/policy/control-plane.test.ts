@@ -13,16 +13,16 @@ import { faultsOf } from "../registry/annotated.ts";
 import { call } from "./rules.ts";
 
 /** The sample configuration, copied to where it may be changed. */
-function scratchPlane() {
+async function scratchPlane() {
   const dataDir = mkdtempSync(join(tmpdir(), "signalbox-"));
   cpSync(sampleRegistryDir, join(dataDir, "registry"), { recursive: true });
   cpSync(samplePolicyDir, join(dataDir, "policies"), { recursive: true });
-  const { keysFile } = ensureSampleKeys(dataDir);
+  const { keysFile } = await ensureSampleKeys(dataDir);
   return { dataDir, keysFile, registryDir: join(dataDir, "registry"), policyDir: join(dataDir, "policies") };
 }
 
-it("the faults of registry, policies and keys are reported together", () => {
-  const options = scratchPlane();
+it("the faults of registry, policies and keys are reported together", async () => {
+  const options = await scratchPlane();
   writeFileSync(join(options.registryDir, "bad.yaml"), "name: Bad\n");
   writeFileSync(join(options.policyDir, "bad.yaml"), "rules: [{ id: a }]\n");
   writeFileSync(options.keysFile, "keys: [{}]\n");
@@ -34,8 +34,8 @@ describe("while the files are watched", () => {
   let watch: Stoppable | undefined;
   afterEach(() => watch?.stop());
 
-  function start() {
-    const options = scratchPlane();
+  async function start() {
+    const options = await scratchPlane();
     const changes: [ControlPlane, ControlPlanePart][] = [];
     const refused: [ControlPlanePart, readonly FileProblem[]][] = [];
     const current = loadControlPlane(options);
@@ -52,7 +52,7 @@ describe("while the files are watched", () => {
   const open = "rules: [{ id: all, effect: allow, match: { servers: [tickets] } }]\n";
 
   it("a new rule is in force soon, and the other parts stay the same objects", async () => {
-    const { policyDir, current, changes } = start();
+    const { policyDir, current, changes } = await start();
     writeFileSync(join(policyDir, "more.yaml"), open);
     await eventually(() => expect(changes.length).toBe(1));
     const [snapshot, part] = changes[0]!;
@@ -64,7 +64,7 @@ describe("while the files are watched", () => {
   });
 
   it("a bad file is refused whole and once, and what was good stays until it is mended", async () => {
-    const { policyDir, changes, refused } = start();
+    const { policyDir, changes, refused } = await start();
     writeFileSync(join(policyDir, "more.yaml"), open.replace("allow", "alow"));
     await eventually(() => expect(refused.length).toBe(1));
     expect(refused[0]![1]).toMatchObject([{ file: join(policyDir, "more.yaml"), line: 1 }]);
@@ -76,7 +76,7 @@ describe("while the files are watched", () => {
   });
 
   it("a bad registry does not hold a good policy back", async () => {
-    const { registryDir, policyDir, changes, refused } = start();
+    const { registryDir, policyDir, changes, refused } = await start();
     writeFileSync(join(registryDir, "bad.yaml"), "name: Bad\n");
     writeFileSync(join(policyDir, "more.yaml"), open);
     await eventually(() => expect([changes.length, refused.length]).toEqual([1, 1]));
@@ -84,7 +84,7 @@ describe("while the files are watched", () => {
   });
 
   it("a server that is removed, and a file that is replaced by another, are seen", async () => {
-    const { registryDir, changes } = start();
+    const { registryDir, changes } = await start();
     rmSync(join(registryDir, "memory.yaml"));
     await eventually(() => expect(changes.at(-1)?.[0].registry.servers.has("memory")).toBe(false));
     writeFileSync(join(registryDir, "draft"), 'name: everything\nversion: "9"\nendpoint: { transport: stdio, command: x }\n');
@@ -93,22 +93,22 @@ describe("while the files are watched", () => {
   });
 
   it("a new key is accepted soon", async () => {
-    const { keysFile, changes } = start();
+    const { keysFile, changes } = await start();
     const { key, entry } = createKey({ agent: "build", principal: "ci", nowMs: 0 });
-    appendKey(keysFile, entry);
+    await appendKey(keysFile, entry);
     await eventually(() => expect(changes.at(-1)?.[1]).toBe("authenticator"));
     expect(changes.at(-1)![0].authenticator.authenticate(undefined, key, 1).ok).toBe(true);
   });
 
   it("a change of comments alone changes nothing", async () => {
-    const { policyDir, keysFile, changes, refused } = start();
+    const { policyDir, keysFile, changes, refused } = await start();
     for (const file of [join(policyDir, "sample.yaml"), keysFile]) writeFileSync(file, "# a word\n", { flag: "a" });
     await new Promise((resolve) => setTimeout(resolve, 400));
     expect([changes, refused]).toEqual([[], []]);
   });
 
   it("nothing is told after the watch has stopped, which may be done twice", async () => {
-    const { policyDir, changes } = start();
+    const { policyDir, changes } = await start();
     await watch!.stop();
     await watch!.stop();
     writeFileSync(join(policyDir, "more.yaml"), open);

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { checkPolicies } from "../../../proxy/policy/check.ts";
 import { loadPolicies } from "../../../proxy/policy/load-policies.ts";
 import { runPolicyTests } from "../../../proxy/policy/policy-test.ts";
+import { loadDefinitions } from "../../../proxy/registry/pins/index.ts";
 import { loadRegistry } from "../../../proxy/registry/load-registry.ts";
 import { samplePolicyDir, sampleRegistryDir, sampleAgents } from "../../../proxy/sample/sample.ts";
 import { annotatedFiles, asAnnotated, directoryOf, faultsOf } from "../registry/annotated.ts";
@@ -30,8 +31,9 @@ describe("a policy file loads, and is found right, that has", () => {
 describe("the check of rules finds", () => {
   const registry = loadRegistry(join(fixtures, "registry"));
   const agents = new Set(["build", "release"]);
+  const definitions = (server: string) => loadDefinitions(join(fixtures, "registry"), server);
   for (const { name, file, expected } of annotatedFiles(join(fixtures, "findings"), "finds")) {
-    it(name, () => expect(asAnnotated(checkPolicies(load(file), registry, { agents }), expected)).toEqual(expected));
+    it(name, () => expect(asAnnotated(checkPolicies(load(file), registry, { agents, definitions }), expected)).toEqual(expected));
   }
 });
 

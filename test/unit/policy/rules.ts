@@ -1,5 +1,5 @@
 import { compileRules } from "../../../proxy/policy/compile.ts";
-import type { DecisionInput, PolicySet } from "../../../proxy/policy/decision.ts";
+import { noHistory, type DecisionInput, type PolicySet } from "../../../proxy/policy/decision.ts";
 import { createPolicySet } from "../../../proxy/policy/policy-set.ts";
 import { ruleSchema } from "../../../proxy/policy/rule.ts";
 
@@ -19,12 +19,17 @@ export function call(over: Partial<DecisionInput> = {}): DecisionInput {
     principal: "ci",
     taskId: "t-1",
     taskClass: "research",
+    ...noHistory,
     server: "files",
+    serverVersion: "1",
+    lifecycle: "approved",
     method: "tools/call",
     tool: "read_file",
     prompt: "",
     resourceUri: "",
     effect: "read",
+    toolTrusted: false,
+    toolListed: true,
     riskTier: "medium",
     dataDomains: ["files", "personal"],
     environment: "development",

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { isCallable, toolFacts } from "../../../proxy/registry/callable.ts";
+import { credentialAge, deprecationNotice } from "../../../proxy/registry/lifecycle.ts";
 import { serverEntrySchema, type ServerEntry } from "../../../proxy/registry/server-entry.ts";
 
 const server = (over: object = {}): ServerEntry =>
@@ -26,6 +27,26 @@ describe("the registry lets a server be called", () => {
     const answer = isCallable(entry, { ...call, ...over });
     expect(answer.ok ? "ok" : answer.reason).toBe(expected);
   });
+});
+
+describe("a deprecated server", () => {
+  const entry = server({ lifecycle: "deprecated", sunset: "2027-01-31" });
+  const at = (time: string) => isCallable(entry, { taskClass: "research", environment: "development", nowMs: Date.parse(time) });
+  it("may be called until the end of its sunset day, in UTC", () => expect(at("2027-01-31T23:59:59.999Z")).toEqual({ ok: true }));
+  it("is refused from the next moment on, with a reason of its own", () => expect(at("2027-02-01T00:00:00Z")).toEqual({ ok: false, reason: "server_sunset" }));
+  it("says until when, and what to use instead", () => {
+    const message = "files is deprecated and will be refused after 2027-01-31. Use files-v2 instead.";
+    expect(deprecationNotice({ ...entry, replacedBy: "files-v2" })).toEqual({ sunset: "2027-01-31", replacedBy: "files-v2", message });
+    expect(deprecationNotice(server())).toBeUndefined();
+  });
+});
+
+describe("of a credential the registry says", () => {
+  const nowMs = Date.parse("2026-11-22T12:00:00Z");
+  const age = (credential: object) => credentialAge(server({ credential }), nowMs);
+  it("its name and its age in days", () => expect(age({ name: "tickets-key", rotatedAt: "2026-11-12" })).toEqual({ name: "tickets-key", rotatedAt: "2026-11-12", ageDays: 10 }));
+  it("by how much its rotation is overdue", () => expect(age({ name: "k", rotatedAt: "2026-08-14", rotateEveryDays: 90 })).toMatchObject({ ageDays: 100, dueInDays: -10 }));
+  it("its name alone where nobody wrote down when it was rotated", () => expect(age({ name: "k", rotateEveryDays: 90 })).toEqual({ name: "k" }));
 });
 
 describe("of a tool the registry says", () => {

@@ -1,0 +1,93 @@
+import { existsSync } from "node:fs";
+import { InvalidArgumentError, Option } from "commander";
+import type { CommandContext, RegisterCommands } from "../../collector/kernel/command.ts";
+import { appendKey, createKey, loadKeys, revokeKey, type KeyEntry } from "../identity/keys-file.ts";
+import { roles, type Role } from "../state/command.ts";
+import { columns } from "./columns.ts";
+import { controlPaths, describeVerb, reportFaults } from "./file-verb.ts";
+
+/** `keys`: the credentials of agents and people, without the proxy running; a running one heeds a change within a second. */
+export const registerKeys: RegisterCommands = (program, context) => {
+  const keys = program.command("keys").description("the API keys that agents call with, and people work with");
+  describeVerb(keys, "create", "make a key and print it once; only its hash is kept", "signalbox keys create --agent triage-agent --ttl-days 90\n  signalbox keys create --agent ana --role approver")
+    .requiredOption("--agent <name>", "the agent that will call with it, or the person who will use it")
+    .option("--principal <name>", "the person or service that the agent acts for (the agent itself if absent)")
+    .option("--task-class <name>", "the kind of task that its calls belong to (proxy.defaultTaskClass if absent)")
+    .addOption(new Option("--role <role...>", "what its holder may do: call, decide on approvals, run the proxy").choices(roles).default(["agent"]))
+    .option("--ttl-days <days>", "how long it is valid (until revoked if absent)", wholeDays)
+    .action((options: KeyOptions) => reportingLater(context, () => makeKey(context, options)));
+  describeVerb(keys, "list", "list the keys by id; the keys themselves are not stored", "signalbox keys list --json")
+    .option("--json", "print them as JSON, without their hashes")
+    .action(({ json }: { json?: boolean }) => reportFaults(context, false, () => listKeys(context, json === true)));
+  describeVerb(keys, "revoke", "end a key for good", "signalbox keys revoke 0c9f1a22d3")
+    .argument("<id>", "as `keys list` shows it")
+    .action((id: string) => reportingLater(context, () => endKey(context, id)));
+};
+
+interface KeyOptions {
+  agent: string;
+  principal?: string;
+  taskClass?: string;
+  role: Role[];
+  ttlDays?: number;
+}
+
+function wholeDays(value: string): number {
+  const days = Number(value);
+  if (!Number.isInteger(days) || days < 1 || days > 3650) throw new InvalidArgumentError("a whole number of days from 1 to 3650");
+  return days;
+}
+
+/** As reportFaults, for work that takes its time. */
+async function reportingLater(context: CommandContext, run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    reportFaults(context, false, () => {
+      throw error;
+    });
+  }
+}
+
+async function makeKey(context: CommandContext, options: KeyOptions): Promise<void> {
+  const { keysFile } = controlPaths(context);
+  const { agent, principal = agent, taskClass, role, ttlDays } = options;
+  const { key, entry } = createKey({ agent, principal, taskClass, roles: role, ttlDays, nowMs: context.clock.nowMs() });
+  await appendKey(keysFile, entry);
+  context.print(key);
+  context.print(`Key ${entry.id} for ${agent} is in ${keysFile}, as a hash. The line above is shown this once.`);
+}
+
+async function endKey(context: CommandContext, id: string): Promise<void> {
+  const { agent } = await revokeKey(controlPaths(context).keysFile, id);
+  context.print(`Key ${id} of ${agent} is revoked. Tasks that were opened with it go on until they are closed: signalbox task list --agent ${agent}`);
+}
+
+function listKeys(context: CommandContext, json: boolean): void {
+  const { keysFile } = controlPaths(context);
+  const keys = existsSync(keysFile) ? loadKeys(keysFile) : [];
+  const now = context.clock.nowMs();
+  if (json) {
+    const shown = keys.map(({ hash: _, ...entry }) => ({ ...entry, state: stateOf(entry, now) }));
+    return context.print(JSON.stringify({ keys: shown }, null, 2));
+  }
+  if (keys.length === 0) return context.print(`no keys yet (${keysFile})`);
+  const rows = keys.map((k) => [
+    k.id,
+    k.agent,
+    k.principal,
+    k.roles.join(","),
+    k.taskClass ?? "-",
+    k.servers?.join(",") ?? "any",
+    k.createdAt.slice(0, 10),
+    k.expiresAt?.slice(0, 10) ?? "never",
+    stateOf(k, now),
+  ]);
+  const heading = ["id", "agent", "principal", "roles", "task class", "servers", "created", "expires", "state"];
+  for (const line of columns([heading, ...rows])) context.print(line);
+}
+
+function stateOf({ revoked, expiresAt }: Pick<KeyEntry, "revoked" | "expiresAt">, nowMs: number): "revoked" | "expired" | "valid" {
+  if (revoked) return "revoked";
+  return expiresAt !== undefined && Date.parse(expiresAt) <= nowMs ? "expired" : "valid";
+}

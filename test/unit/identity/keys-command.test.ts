@@ -1,0 +1,62 @@
+import { Command } from "commander";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { manualClock } from "../../../collector/kernel/clock.ts";
+import { loadConfig } from "../../../collector/kernel/config.ts";
+import { silentLogger } from "../../../collector/kernel/log.ts";
+import { registerKeys } from "../../../proxy/commands/keys.ts";
+
+let exitCode: typeof process.exitCode;
+beforeEach(() => (exitCode = process.exitCode));
+afterEach(() => (process.exitCode = exitCode));
+
+const project = (): string => mkdtempSync(join(tmpdir(), "signalbox-"));
+
+async function run(cwd: string, ...args: string[]): Promise<string[]> {
+  const lines: string[] = [];
+  const program = new Command("signalbox").exitOverride();
+  registerKeys(program, {
+    config: () => loadConfig({ cwd, env: {} }),
+    clock: manualClock(Date.UTC(2026, 5, 1)),
+    env: {},
+    logger: () => silentLogger,
+    print: (line) => void lines.push(line),
+    untilStopped: () => Promise.resolve(),
+    ready: () => undefined,
+  });
+  await program.parseAsync(["keys", ...args], { from: "user" });
+  return lines;
+}
+
+it("keys create prints a key once, and keys list its id, roles and state", async () => {
+  const cwd = project();
+  expect((await run(cwd, "list"))[0]).toMatch(/^no keys yet/);
+  const [key] = await run(cwd, "create", "--agent", "build", "--principal", "ci", "--ttl-days", "30");
+  expect(key).toMatch(/^sbx_/);
+  expect(readFileSync(join(cwd, ".signalbox/keys.yaml"), "utf8")).not.toContain(key);
+  expect((await run(cwd, "list"))[1]!.split(/ {2,}/)).toEqual([key!.split("_")[1], "build", "ci", "agent", "-", "any", "2026-06-01", "2026-07-01", "valid"]);
+});
+
+it("keys create gives the roles that were asked for, and no others", async () => {
+  const cwd = project();
+  await run(cwd, "create", "--agent", "ana", "--role", "approver", "operator");
+  const { keys } = JSON.parse((await run(cwd, "list", "--json")).join("\n")) as { keys: Record<string, unknown>[] };
+  expect(keys).toMatchObject([{ agent: "ana", roles: ["approver", "operator"], state: "valid" }]);
+  expect(keys[0]).not.toHaveProperty("hash");
+  await expect(run(cwd, "create", "--agent", "ana", "--role", "admin")).rejects.toThrow("Allowed choices are agent, approver, operator");
+});
+
+it("keys revoke ends a key, may be repeated, and says so of an id that is not there", async () => {
+  const cwd = project();
+  const [key] = await run(cwd, "create", "--agent", "build");
+  const id = key!.split("_")[1]!;
+  for (let i = 0; i < 2; i++) await run(cwd, "revoke", id);
+  expect((await run(cwd, "list"))[1]).toMatch(/revoked$/);
+  await expect(run(cwd, "revoke", "0000")).rejects.toThrow("there is no key 0000");
+});
+
+it("keys create refuses a life of no days", async () => {
+  await expect(run(project(), "create", "--agent", "build", "--ttl-days", "0")).rejects.toThrow("a whole number of days");
+});
