@@ -36,7 +36,7 @@ export const registerInventory: RegisterCommands = (program, context) => {
     .option("--propose <dir>", "write a draft registry file for each server that is not registered")
     .option("--days <days>", "how far back to look for servers that agents asked the proxy for", wholeDays, 30)
     .option("--json", "print everything as JSON")
-    .addHelpText("after", "\nExample:\n  signalbox inventory --project ~/work/shop --propose registry\n")
+    .addHelpText("after", "\nExample:\n  signalbox inventory --project ~/code/shop --propose registry\n")
     .action((flags: InventoryFlags) => inventory(context, flags));
 };
 

@@ -31,6 +31,8 @@ export const refusals = {
   unauthenticated: refusal(401, rpc.UNAUTHENTICATED, "unauthenticated", "A valid credential is needed: Authorization: Bearer <key>.", {
     "www-authenticate": 'Bearer realm="signalbox"',
   }),
+  taskClosed: refusal(401, rpc.UNAUTHENTICATED, "task_closed", "The task that this credential is for is closed.", { "www-authenticate": 'Bearer realm="signalbox", error="invalid_token"' }),
+  taskExpired: refusal(401, rpc.UNAUTHENTICATED, "task_expired", "The task that this credential is for has expired.", { "www-authenticate": 'Bearer realm="signalbox", error="invalid_token"' }),
   unknownServer: refusal(404, rpc.UNKNOWN_SERVER, "unknown_server", "The registry has no server of this name."),
   tooLarge: refusal(413, rpc.TOO_LARGE, "too_large", "The message is larger than this proxy accepts."),
   mediaType: refusal(415, rpc.UNSUPPORTED_MEDIA, "malformed", "Content-Type must be application/json."),

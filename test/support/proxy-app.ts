@@ -12,7 +12,8 @@ import type { DecisionInput, DecisionResult } from "../../proxy/policy/decision.
 import { serverEntrySchema, type ServerEntry } from "../../proxy/registry/server-entry.ts";
 import { createTaskAuthenticator } from "../../proxy/identity/task-authenticator.ts";
 import { createHeldArguments } from "../../proxy/people/held-arguments.ts";
-import { noLimits } from "../../proxy/limits/load-limits.ts";
+import { limitSchema } from "../../proxy/limits/limit.ts";
+import { limitSetOf } from "../../proxy/limits/load-limits.ts";
 import type { AnswerHandling } from "../../proxy/relay/answer-handling.ts";
 import { createProxyApp } from "../../proxy/server.ts";
 import type { Control } from "../../proxy/state/command.ts";
@@ -39,6 +40,7 @@ export interface TestProxyOptions {
   readonly audit?: MemoryAudit;
   readonly control?: Control;
   readonly handling?: AnswerHandling;
+  readonly limits?: readonly unknown[];
 }
 
 /** Keys that the test proxy knows, and whom they stand for. */
@@ -54,7 +56,7 @@ export async function startProxyApp(options: TestProxyOptions): Promise<TestProx
   const upstreams = createUpstreams({ dataDir: "", env: options.env ?? {}, stdioSocket: options.stdioSocket ?? "" });
   const app = createProxyApp({
     config: proxyConfigSchema.parse({ ...options.config }),
-    controlPlane: controlPlaneOf(entries, options.decide, control),
+    controlPlane: controlPlaneOf(entries, options, control),
     control,
     audit,
     clock: systemClock,
@@ -80,10 +82,10 @@ export async function startProxyApp(options: TestProxyOptions): Promise<TestProx
   };
 }
 
-function controlPlaneOf(entries: readonly ServerEntry[], decide: TestProxyOptions["decide"], control: Control): () => ControlPlane {
+function controlPlaneOf(entries: readonly ServerEntry[], { decide, limits = [] }: Pick<TestProxyOptions, "decide" | "limits">, control: Control): () => ControlPlane {
   const plane: ControlPlane = {
     registry: { revision: "r1", servers: new Map(entries.map((entry) => [entry.name, entry])) },
-    limits: noLimits,
+    limits: limitSetOf(limits.map((limit) => limitSchema.parse(limit))),
     policies: {
       version: "p1",
       decide: (input) => ({ decision: "allow", basis: "explicit", policyIds: ["all"], policyVersion: "p1", reason: "rule", message: "", ...decide?.(input) }),
