@@ -4,6 +4,7 @@ import type { ServerEntry } from "../registry/server-entry.ts";
 import { endingOf } from "../relay/outcome.ts";
 import { deprecationNotice } from "../registry/lifecycle.ts";
 import { handlingFor, promptHandlingFor } from "./defaults.ts";
+import { mayHoldValuesInResult } from "./flow/values.ts";
 import { gate, gatesOf } from "./gates.ts";
 import { inspectResult, type Inspection, type ResultShape } from "./inspect.ts";
 import type { KeptResult, KeptResults } from "./kept-results.ts";
@@ -34,6 +35,8 @@ interface Prepared extends HandlingPlan {
   readonly notice: JsonObject | null;
 }
 
+/** Text of which nothing can turn up in an argument: that it was read is all there is to note. */
+const justWords: readonly FlowText[] = Object.freeze([{ text: " ", spans: [] }]);
 const clean: readonly string[] = Object.freeze([]);
 
 /** Members of `_meta` that only this proxy may set. */
@@ -95,7 +98,7 @@ export class ResultHandling implements AnswerHandling {
     const schema = shape === "tool" ? this.#schemas.of(this.#options.definitionOf(call.serverName, call.tool)) : null;
     const mayPass = gates === 0 && score < INSTRUCTION_SCORE && bytes.length <= plan.maxTextBytes && schema === null && prepared.notice === null;
     if (mayPass && (shape !== "unknown" || !this.#options.toolList)) {
-      return { bytes: null, handling: "pass", findings: clean, flow: { trusted: plan.trusted, texts: () => this.#texts(readAnswer(bytes)?.value, score) } };
+      return { bytes: null, handling: "pass", findings: clean, flow: { trusted: plan.trusted, texts: () => (score === 0 && !mayHoldValuesInResult(bytes) ? justWords : this.#texts(readAnswer(bytes)?.value, score)) } };
     }
     const answer = readAnswer(bytes);
     if (answer === null) return this.#unreadable(call, plan, bytes, gates);

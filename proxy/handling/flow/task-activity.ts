@@ -83,6 +83,8 @@ export class TaskActivity {
   readonly #limits: ActivityLimits;
   /** In the order of last use. */
   readonly #tasks = new Map<string, TaskMemory>();
+  /** The last of them. */
+  #latest = "";
   readonly #untold = new Map<string, Untold>();
   readonly #unsubscribe: () => void;
   #bytes = 0;
@@ -197,9 +199,12 @@ export class TaskActivity {
 
   #used(key: string, nowMs: number): TaskMemory {
     let task = this.#known(key, nowMs);
+    const isLatest = task !== undefined && key === this.#latest;
     if (task === undefined) task = new TaskMemory(this.#limits.valuesPerTask, nowMs, this.#isUnknown(key, nowMs));
-    else this.#tasks.delete(key);
+    else if (!isLatest) this.#tasks.delete(key);
     task.lastUsedMs = Math.max(task.lastUsedMs, nowMs);
+    if (isLatest) return task;
+    this.#latest = key;
     this.#tasks.set(key, task);
     if (this.#tasks.size > this.#limits.tasks) this.#evict(nowMs);
     return task;

@@ -38,6 +38,28 @@ const noSpans: readonly ScoredSpan[] = Object.freeze([]);
 /** True where `eachValue` may find something: cheap enough for every argument of every call. */
 export const mayHoldValues = (text: string): boolean => SEED_AT_ALL.test(text);
 
+const seedBytes = new Uint8Array(256);
+for (const c of "@0123456789/\\") seedBytes[c.charCodeAt(0)] = 1;
+const DOT = 0x2e;
+const RESULT_KEY = Buffer.from('"result"');
+const isLetter = (byte: number): boolean => (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a);
+
+/**
+ * False where the result of this JSON-RPC message certainly holds no value: for the many answers that are words alone, which
+ * then need not be parsed. What stands before the result is not looked at (the message's id is a number); a backslash
+ * anywhere, with which a server could spell that key another way, counts as a value.
+ */
+export function mayHoldValuesInResult(bytes: Uint8Array): boolean {
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const from = buffer.indexOf(RESULT_KEY);
+  if (from < 0 || buffer.includes(0x5c)) return true;
+  for (let i = from; i < buffer.length; i++) {
+    const byte = buffer[i]!;
+    if (seedBytes[byte] === 1 || (byte === DOT && isLetter(buffer[i + 1] ?? 0))) return true;
+  }
+  return false;
+}
+
 /**
  * The values of a result's text, each once, in the order in which they first stand there, with the highest score among
  * the spans within 400 characters of any place it stands at. Names and quotes are values where a span of `spans` reads as

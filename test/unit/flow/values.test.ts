@@ -1,3 +1,4 @@
+import { mayHoldValuesInResult } from "../../../proxy/handling/flow/values.ts";
 import { expect, test } from "vitest";
 import { eachPlace, extractValues, phraseOf } from "../../../proxy/handling/flow/values.ts";
 
@@ -104,4 +105,11 @@ test.each(["/", "1 ", "a@", "a.", "+1 22 33 ", "'a ", "1-", "a1", "\\n", "GB29 "
   timeOf(20_000);
   // Eight times the text: quadratic would be sixty-four times the time.
   expect(timeOf(160_000)).toBeLessThan(30 * Math.max(0.1, timeOf(20_000)));
+});
+
+test("a message whose result is words alone is told apart without being parsed, however its key is spelled", () => {
+  const message = (result: string) => Buffer.from(`{"jsonrpc":"2.0","id":1000001,"result":${result}}`);
+  expect(mayHoldValuesInResult(message('{"content":[{"type":"text","text":"Sent on Monday. Paid in two parts."}]}'))).toBe(false);
+  for (const text of ["a@b", "year 2026", "x/y", "evil.example", "line\\nbreak"]) expect(mayHoldValuesInResult(message(`{"content":[{"text":"${text}"}]}`))).toBe(true);
+  expect(mayHoldValuesInResult(Buffer.from('{"\\u0072esult":{"text":"a@b.c"},"x":"result"}'))).toBe(true);
 });
