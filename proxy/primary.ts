@@ -1,6 +1,5 @@
 import { fork, type ChildProcess } from "node:child_process";
 import cluster from "node:cluster";
-import { randomUUID } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { CommandContext } from "../collector/kernel/command.ts";
@@ -12,7 +11,7 @@ import { createStoreClient } from "../collector/store/client.ts";
 import { proxyConfigSchema, type ProxyConfig } from "./config.ts";
 import { controlFiles } from "./control-files.ts";
 import { controlDir, ensureDigestKey, readDigestKey } from "./data-files.ts";
-import { TaskActivity } from "./handling/flow/index.ts";
+import { createTaskActivity } from "./handling/flow/index.ts";
 import { openQuarantineStore, quarantineDir, quarantineKey } from "./handling/quarantine-store.ts";
 import { loadControlPlane } from "./load-control-plane.ts";
 import { builtinRules } from "./policy/builtin.ts";
@@ -53,13 +52,7 @@ export async function runPrimary(context: CommandContext, overrides: ProxyOverri
     const control = await createControlHub({ dir: controlDir(source.dataDir), deciders: createDeciders({ taskClasses: config.taskClasses }), clock: context.clock, logger });
     lifecycle.add("control state", () => control.stop());
     // It makes no calls, and remembers for a worker that starts again what the tasks have read.
-    const activity = new TaskActivity({
-      digester: new Digester(readDigestKey(source.dataDir)),
-      control,
-      self: randomUUID(),
-      startedMs: context.clock.nowMs(),
-      openedMs: (taskId) => control.state.tasks.get(taskId)?.openedMs,
-    });
+    const activity = createTaskActivity({ digester: new Digester(readDigestKey(source.dataDir)), control, clock: context.clock });
     lifecycle.add("task activity", async () => activity.stop());
     const quarantine = openQuarantineStore({ dir: quarantineDir(source.dataDir), key: quarantineKey(source.dataDir) });
     const sweeping = setInterval(() => void quarantine.sweep(context.clock.nowMs()).catch((error: unknown) => logger.warn({ err: error }, "expired results could not be removed")), SWEEP_MS);

@@ -7,7 +7,7 @@ import type { Clock } from "../collector/kernel/clock.ts";
 import type { Logger } from "../collector/kernel/log.ts";
 import type { ProxyConfig } from "./config.ts";
 import type { ControlPlane } from "./control-plane.ts";
-import { TaskActivity, taskKey } from "./handling/flow/index.ts";
+import { createTaskActivity, taskKey, type TaskActivity } from "./handling/flow/index.ts";
 import { createResultHandling } from "./handling/index.ts";
 import type { QuarantineStore } from "./handling/quarantine-store.ts";
 import { Limiter } from "./limits/limiter.ts";
@@ -87,13 +87,7 @@ const plainServerName = (target: string): string | null => PLAIN_TARGET.exec(tar
 export function createProxyApp(deps: ProxyDeps): FastifyInstance {
   const active = new ActiveExchanges();
   const digester = new Digester(deps.digestKey);
-  const activity = new TaskActivity({
-    digester,
-    control: deps.control,
-    self: randomUUID(),
-    startedMs: deps.clock.nowMs(),
-    openedMs: (taskId) => deps.control.state.tasks.get(taskId)?.openedMs,
-  });
+  const activity = createTaskActivity({ digester, control: deps.control, clock: deps.clock });
   const limiter = new Limiter({ limits: () => deps.controlPlane().limits, origin: randomUUID() });
   const sharing = shareLimits({ limiter, control: deps.control, clock: deps.clock });
   const context: RelayContext = {

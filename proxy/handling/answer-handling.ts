@@ -13,6 +13,7 @@ import { withMeta } from "./notes.ts";
 import type { ResultPlan } from "./plan.ts";
 import { OutputSchemas, type SeenDefinition } from "./schema/output-schemas.ts";
 import { INSTRUCTION_SCORE, type Scanner } from "./scanner.ts";
+import type { SchemaValidator } from "./schema/validate.ts";
 import { stubBody } from "./stubs.ts";
 import { isObject, textsOf, TooDeep, type JsonObject } from "./walk.ts";
 
@@ -103,16 +104,15 @@ export class ResultHandling implements AnswerHandling {
     const answer = readAnswer(bytes);
     if (answer === null) return this.#unreadable(call, plan, bytes, gates);
     if (answer.member === "result" && shape === "unknown" && Array.isArray(answer.value.tools)) return this.#list(call, prepared, bytes);
-    return this.#inspect(call, prepared, answer, bytes, { gates, score });
+    return this.#inspect(call, prepared, answer, bytes, { gates, score, schema });
   }
 
-  #inspect(call: Call, { plan, shape, notice }: Prepared, answer: AnswerMessage, bytes: Buffer, seen: { gates: number; score: number }): Handled | Promise<Handled> {
-    const { gates } = seen;
+  #inspect(call: Call, { plan, shape, notice }: Prepared, answer: AnswerMessage, bytes: Buffer, seen: { gates: number; score: number; schema: SchemaValidator | null }): Handled | Promise<Handled> {
+    const { gates, schema } = seen;
     // Where plain characters are escaped, the bytes do not read as the text does.
     const isEscaped = (gates & gate.escaped) !== 0;
     const score = isEscaped ? undefined : seen.score;
     const isError = answer.member === "error";
-    const schema = shape === "tool" ? this.#schemas.of(this.#options.definitionOf(call.serverName, call.tool)) : null;
     const options = { shape: isError ? "error" : shape === "unknown" || shape === "list" ? shapeOf(answer.value) : shape, plan, gates, schema, scan: this.#options.scan, ...(score === undefined ? {} : { score }) } as const;
     const cleaned = withoutOurMeta(answer.value);
     const inspection = inspectResult({ ...options, result: cleaned });

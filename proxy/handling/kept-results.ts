@@ -1,7 +1,7 @@
 import type { Clock } from "../../collector/kernel/clock.ts";
 import type { Logger } from "../../collector/kernel/log.ts";
 import { findQuarantine, mayBeQuarantined, type FoundQuarantine } from "../people/quarantine.ts";
-import { requestDigest } from "../people/request-digest.ts";
+import { callDigest } from "../relay/call-digest.ts";
 import type { Call } from "../relay/call.ts";
 import type { Digester } from "../relay/digest.ts";
 import type { Actor, Control } from "../state/command.ts";
@@ -95,9 +95,6 @@ export class KeptResults {
   #digestOf(call: Call): string {
     // An answer that came on a later stream: which call it belongs to is not known, and no repeat can be told.
     if (call.message === null) return "";
-    const { control, digester } = this.#options;
-    const definitionHash = control.state.tools.get(call.serverName)?.get(call.tool)?.hash ?? "";
-    const serverVersion = call.serverVersion || (call.entry?.version ?? "");
-    return requestDigest({ method: call.method, server: call.serverName, serverVersion, definitionHash, params: call.message.params }, (text) => digester.text(text));
+    return callDigest(call, this.#options.control.state, this.#options.digester);
   }
 }

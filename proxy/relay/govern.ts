@@ -1,11 +1,11 @@
 import { taskKey } from "../handling/flow/index.ts";
 import type { Identity } from "../identity/identity.ts";
 import { findApproval, holdStep, type HeldCall } from "../people/approvals.ts";
-import { requestDigest } from "../people/request-digest.ts";
 import { toolFacts } from "../registry/callable.ts";
 import { chooseVersion } from "../registry/rollout.ts";
 import type { ServerEntry } from "../registry/server-entry.ts";
 import type { Actor } from "../state/command.ts";
+import { callDigest } from "./call-digest.ts";
 import type { Exchange } from "./exchange.ts";
 import { judge, type Ruling } from "./judge.ts";
 import { answerFromKept } from "./kept-answer.ts";
@@ -69,10 +69,7 @@ async function hold(exchange: Exchange, entry: ServerEntry, identity: Identity, 
   const { control } = context;
   const definitionHash = control.state.tools.get(entry.name)?.get(call.tool)?.hash ?? "";
   const { agent, principal, taskId } = identity;
-  const digest = requestDigest(
-    { method: call.method, server: entry.name, serverVersion: call.serverVersion, definitionHash, params: call.message?.params ?? null },
-    (text) => context.digester.text(text),
-  );
+  const digest = callDigest(call, control.state, context.digester);
   const held: HeldCall = { agent, principal, taskId, requestDigest: digest, policyVersion: ruling.result.policyVersion };
   const actor: Actor = { agent, principal, roles: identity.roles ?? ["agent"] };
 

@@ -4,7 +4,7 @@ import type { Identity } from "../identity/identity.ts";
 import { noHistory, type DecisionResult, type ReasonCode, type TaskHistory } from "../policy/decision.ts";
 import { isInScope } from "../identity/task-scope.ts";
 import { findException, withException } from "../people/exceptions.ts";
-import { pinOf } from "../registry/pins/index.ts";
+import { pinOf, waiting } from "../registry/pins/index.ts";
 import { isCallable, toolFacts } from "../registry/callable.ts";
 import type { ServerEntry } from "../registry/server-entry.ts";
 import type { ControlState } from "../state/control-state.ts";
@@ -71,7 +71,7 @@ export function judge(
   if (!isInScope(identity, entry.name, asked.tool)) return refuse("task_scope", "This task is not for this tool.");
   const seen = moment?.serverVersion === entry.version ? moment.state.tools.get(entry.name)?.get(asked.tool) : undefined;
   // A pin in the registry is the approval; the next list of the server's tools notes it.
-  if (seen && (seen.state === "held" || seen.state === "blocked") && entry.mode === "enforce" && pinOf(entry, asked.tool) !== seen.hash) {
+  if (seen && waiting(seen) && entry.mode === "enforce" && pinOf(entry, asked.tool) !== seen.hash) {
     return refuse("definition_changed", "The tool's definition changed, and nobody has approved the new one yet.");
   }
   const tool = asked.tool === "" ? null : toolFacts(entry, asked.tool);

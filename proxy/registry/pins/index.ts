@@ -4,5 +4,5 @@ export { canonicalDefinition, definitionHash, definitionOf, parseDefinition, typ
 export { loadDefinitions } from "./definitions-file.ts";
 export type { Difference } from "./differences.ts";
 export { judgeToolList, type JudgedList, type JudgeListOptions, type ToolSeenEvent } from "./judge-list.ts";
-export { isDefinitionUsable, type KnownTool, type KnownTools } from "./known-tools.ts";
+export { isDefinitionUsable, waiting, type KnownTool, type KnownTools } from "./known-tools.ts";
 export type { InstructionScorer } from "./texts.ts";

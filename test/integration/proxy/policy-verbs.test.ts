@@ -4,9 +4,6 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { parse } from "yaml";
-import { manualClock } from "../../../collector/kernel/clock.ts";
-import type { CommandContext } from "../../../collector/kernel/command.ts";
-import { loadConfig } from "../../../collector/kernel/config.ts";
 import { silentLogger } from "../../../collector/kernel/log.ts";
 import { createStoreClient } from "../../../collector/store/client.ts";
 import { migrate } from "../../../collector/store/migrate.ts";
@@ -16,6 +13,7 @@ import { policyFileSchema } from "../../../proxy/policy/rule.ts";
 import type { Simulation } from "../../../proxy/policy/simulate/simulate.ts";
 import { startEngine, type TestEngine } from "../../support/engine.ts";
 import { insertCalls, type SeedCall } from "../analytics/seed.ts";
+import { commandContext } from "../../support/command-context.ts";
 
 const nowMs = Date.UTC(2026, 5, 8, 12);
 const hour = 3_600_000;
@@ -66,16 +64,7 @@ afterAll(async () => {
 });
 
 async function run(...args: string[]): Promise<string> {
-  const lines: string[] = [];
-  const context: CommandContext = {
-    config: () => loadConfig({ cwd: dir, env: {} }),
-    clock: manualClock(nowMs),
-    env: {},
-    logger: () => silentLogger,
-    print: (line) => void lines.push(line),
-    untilStopped: () => Promise.resolve(),
-    ready: () => undefined,
-  };
+  const { context, lines } = commandContext(dir, nowMs);
   const program = new Command("signalbox").exitOverride().configureOutput({ writeErr: () => undefined });
   registerPolicy(program, context);
   await program.parseAsync(args, { from: "user" });

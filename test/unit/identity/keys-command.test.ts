@@ -3,10 +3,8 @@ import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { manualClock } from "../../../collector/kernel/clock.ts";
-import { loadConfig } from "../../../collector/kernel/config.ts";
-import { silentLogger } from "../../../collector/kernel/log.ts";
 import { registerKeys } from "../../../proxy/commands/keys.ts";
+import { commandContext } from "../../support/command-context.ts";
 
 let exitCode: typeof process.exitCode;
 beforeEach(() => (exitCode = process.exitCode));
@@ -15,17 +13,9 @@ afterEach(() => (process.exitCode = exitCode));
 const project = (): string => mkdtempSync(join(tmpdir(), "signalbox-"));
 
 async function run(cwd: string, ...args: string[]): Promise<string[]> {
-  const lines: string[] = [];
+  const { context, lines } = commandContext(cwd, Date.UTC(2026, 5, 1));
   const program = new Command("signalbox").exitOverride();
-  registerKeys(program, {
-    config: () => loadConfig({ cwd, env: {} }),
-    clock: manualClock(Date.UTC(2026, 5, 1)),
-    env: {},
-    logger: () => silentLogger,
-    print: (line) => void lines.push(line),
-    untilStopped: () => Promise.resolve(),
-    ready: () => undefined,
-  });
+  registerKeys(program, context);
   await program.parseAsync(["keys", ...args], { from: "user" });
   return lines;
 }

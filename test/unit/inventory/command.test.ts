@@ -3,11 +3,8 @@ import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { manualClock } from "../../../collector/kernel/clock.ts";
-import type { CommandContext } from "../../../collector/kernel/command.ts";
-import { loadConfig } from "../../../collector/kernel/config.ts";
-import { silentLogger } from "../../../collector/kernel/log.ts";
 import { registerInventory } from "../../../proxy/commands/inventory.ts";
+import { commandContext } from "../../support/command-context.ts";
 
 const fixtures = join(import.meta.dirname, "../../fixtures/client-configs");
 
@@ -15,16 +12,7 @@ async function run(...args: string[]): Promise<string[]> {
   const cwd = mkdtempSync(join(tmpdir(), "signalbox-"));
   // A port on which nothing can answer.
   writeFileSync(join(cwd, "signalbox.yaml"), "store: { port: 1 }\n");
-  const lines: string[] = [];
-  const context: CommandContext = {
-    config: () => loadConfig({ cwd, env: {} }),
-    clock: manualClock(Date.UTC(2026, 10, 22)),
-    env: {},
-    logger: () => silentLogger,
-    print: (line) => void lines.push(line),
-    untilStopped: () => Promise.resolve(),
-    ready: () => undefined,
-  };
+  const { context, lines } = commandContext(cwd, Date.UTC(2026, 10, 22));
   const program = new Command("signalbox").exitOverride();
   registerInventory(program, context);
   await program.parseAsync(["inventory", ...args], { from: "user" });

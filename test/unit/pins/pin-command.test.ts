@@ -3,15 +3,12 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileS
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { manualClock } from "../../../collector/kernel/clock.ts";
-import type { CommandContext } from "../../../collector/kernel/command.ts";
-import { loadConfig } from "../../../collector/kernel/config.ts";
-import { silentLogger } from "../../../collector/kernel/log.ts";
 import { addPinVerbs, type PinSources } from "../../../proxy/commands/pins.ts";
 import { loadRegistry } from "../../../proxy/registry/load-registry.ts";
 import { definitionHash } from "../../../proxy/registry/pins/definition.ts";
 import { openJournal } from "../../../proxy/state/journal.ts";
 import { withPins } from "../../../proxy/registry/pins/write-pins.ts";
+import { commandContext } from "../../support/command-context.ts";
 
 let exitCode: typeof process.exitCode;
 beforeEach(() => (exitCode = process.exitCode));
@@ -40,16 +37,7 @@ function project(text = entry): string {
 }
 
 async function run(cwd: string, sources: PinSources, ...args: string[]): Promise<{ lines: string[]; code: number }> {
-  const lines: string[] = [];
-  const context: CommandContext = {
-    config: () => loadConfig({ cwd, env: {} }),
-    clock: manualClock(0),
-    env: {},
-    logger: () => silentLogger,
-    print: (line) => void lines.push(line),
-    untilStopped: () => Promise.resolve(),
-    ready: () => undefined,
-  };
+  const { context, lines } = commandContext(cwd, 0);
   const program = new Command("signalbox").exitOverride();
   addPinVerbs(program.command("registry"), context, sources);
   process.exitCode = 0;

@@ -3,12 +3,9 @@ import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { manualClock } from "../../../collector/kernel/clock.ts";
-import type { CommandContext } from "../../../collector/kernel/command.ts";
-import { loadConfig } from "../../../collector/kernel/config.ts";
-import { silentLogger } from "../../../collector/kernel/log.ts";
 import { registerPolicy } from "../../../proxy/commands/policy.ts";
 import { registerRegistry } from "../../../proxy/commands/registry.ts";
+import { commandContext } from "../../support/command-context.ts";
 
 const fixtures = join(import.meta.dirname, "../../fixtures");
 let exitCode: typeof process.exitCode;
@@ -26,16 +23,7 @@ function project(): string {
 }
 
 function run(cwd: string, ...args: string[]): { lines: string[]; code: number } {
-  const lines: string[] = [];
-  const context: CommandContext = {
-    config: () => loadConfig({ cwd, env: {} }),
-    clock: manualClock(Date.UTC(2026, 5, 1)),
-    env: {},
-    logger: () => silentLogger,
-    print: (line) => void lines.push(line),
-    untilStopped: () => Promise.resolve(),
-    ready: () => undefined,
-  };
+  const { context, lines } = commandContext(cwd, Date.UTC(2026, 5, 1));
   const program = new Command("signalbox").exitOverride();
   registerPolicy(program, context);
   registerRegistry(program, context);

@@ -3,11 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { manualClock } from "../../../collector/kernel/clock.ts";
-import type { CommandContext } from "../../../collector/kernel/command.ts";
-import { loadConfig } from "../../../collector/kernel/config.ts";
-import { silentLogger } from "../../../collector/kernel/log.ts";
 import { registerRegistry } from "../../../proxy/commands/registry.ts";
+import { commandContext } from "../../support/command-context.ts";
 
 const examples = join(import.meta.dirname, "../../fixtures/server-json");
 let exitCode: typeof process.exitCode;
@@ -39,16 +36,7 @@ function project(servers: Record<string, string> = { tickets }): string {
 }
 
 function run(cwd: string, ...args: string[]): { out: string; code: number } {
-  const lines: string[] = [];
-  const context: CommandContext = {
-    config: () => loadConfig({ cwd, env: {} }),
-    clock: manualClock(Date.UTC(2026, 5, 1)),
-    env: {},
-    logger: () => silentLogger,
-    print: (line) => void lines.push(line),
-    untilStopped: () => Promise.resolve(),
-    ready: () => undefined,
-  };
+  const { context, lines } = commandContext(cwd, Date.UTC(2026, 5, 1));
   const program = new Command("signalbox").exitOverride();
   registerRegistry(program, context);
   process.exitCode = 0;
