@@ -6,11 +6,20 @@ export function varintBytes(value: number): number {
   return bytes;
 }
 
+/** How many decimal digits a whole number from 0 on has. */
+export function decimalDigits(value: number): number {
+  let digits = 1;
+  for (let limit = 10; value >= limit; limit *= 10) digits++;
+  return digits;
+}
+
 /** Lengths of messages that are written before they are known get this many bytes, which suffice for 2 MB. */
 const LENGTH_BYTES = 3;
 
 /** Text up to this length is written by hand: calling out costs more. */
 const SHORT = 24;
+/** The same for bytes that are copied. */
+const COPY_SHORT = 40;
 
 /**
  * Text and protobuf's wire format into one buffer that grows. A general protobuf writer builds a list of pending
@@ -53,10 +62,41 @@ export class ByteWriter {
     buffer[this.#used++] = left;
   }
 
+  byte(byte: number): void {
+    this.#reserve(1);
+    this.#buffer[this.#used++] = byte;
+  }
+
   bytes(bytes: Uint8Array): void {
     this.#reserve(bytes.length);
     this.#buffer.set(bytes, this.#used);
     this.#used += bytes.length;
+  }
+
+  /** What `from` holds between two offsets. */
+  copy(from: ByteWriter, start: number, end: number): void {
+    const length = end - start;
+    this.#reserve(length);
+    const source = from.#buffer;
+    const target = this.#buffer;
+    let at = this.#used;
+    if (length > COPY_SHORT) source.copy(target, at, start, end);
+    else for (let i = start; i < end; i++) target[at++] = source[i]!;
+    this.#used += length;
+  }
+
+  /** A whole number from 0 on in decimal digits. */
+  digits(value: number): void {
+    this.#reserve(16);
+    const length = decimalDigits(value);
+    const buffer = this.#buffer;
+    let left = value;
+    for (let at = this.#used + length - 1; at >= this.#used; at--) {
+      const next = Math.floor(left / 10);
+      buffer[at] = 0x30 + (left - next * 10);
+      left = next;
+    }
+    this.#used += length;
   }
 
   /** Text alone, as UTF-8. */

@@ -120,6 +120,15 @@ export function writeSpanAttribute(out: ByteWriter, key: Uint8Array, value: Attr
   writeAttribute(out, SPAN_ATTRIBUTES, key, value);
 }
 
+/** The same with text that is spelled in UTF-8 already, from `start` to `end` of `from`. */
+export function writeSpanText(out: ByteWriter, key: Uint8Array, from: ByteWriter, start: number, end: number): void {
+  const length = end - start;
+  beginAttribute(out, SPAN_ATTRIBUTES, key, 1 + varintBytes(length) + length);
+  out.varint(ANY_STRING);
+  out.varint(length);
+  out.copy(from, start, end);
+}
+
 function attributeBytes(field: number, key: string, value: AttributeValue): Uint8Array {
   const out = new ByteWriter(128);
   writeAttribute(out, field, keyBytes(key), value);
@@ -135,16 +144,21 @@ export function keyBytes(key: string): Uint8Array {
 function writeAttribute(out: ByteWriter, field: number, key: Uint8Array, value: AttributeValue): void {
   const length = typeof value === "string" ? Buffer.byteLength(value) : 0;
   const any = typeof value === "string" ? 1 + varintBytes(length) + length : 1 + varintBytes(value);
-  out.varint(field);
-  out.varint(key.length + 1 + varintBytes(any) + any);
-  out.bytes(key);
-  out.varint(KEY_VALUE_VALUE);
-  out.varint(any);
+  beginAttribute(out, field, key, any);
   if (typeof value === "string") out.string(ANY_STRING, value, length);
   else {
     out.varint(ANY_INT);
     out.varint(value);
   }
+}
+
+/** What stands before an attribute's value, which takes `any` bytes. */
+function beginAttribute(out: ByteWriter, field: number, key: Uint8Array, any: number): void {
+  out.varint(field);
+  out.varint(key.length + 1 + varintBytes(any) + any);
+  out.bytes(key);
+  out.varint(KEY_VALUE_VALUE);
+  out.varint(any);
 }
 
 /** Unix nanoseconds exceed what a number holds exactly, microseconds don't: so the two halves are computed apart. */

@@ -1,9 +1,10 @@
 import { ByteWriter } from "./byte-writer.ts";
 import type { DraftRecord } from "./call-record.ts";
-import { formHead, formHeadKeys, frame, valueText } from "./canonical.ts";
-import { beginSpan, endSpan, keyBytes, writeSpanAttribute } from "./otlp-encode.ts";
+import { formHeadKeys, frame, valueText } from "./canonical.ts";
+import { beginSpan, endSpan, keyBytes, writeSpanAttribute, writeSpanText } from "./otlp-encode.ts";
+import { quoted, quotedPath } from "./quoted.ts";
 import * as k from "./semconv.ts";
-import { getters, type AttributeValue, type ChainPlace } from "./to-attributes.ts";
+import { getters, spanName, type AttributeValue, type ChainPlace } from "./to-attributes.ts";
 import { clientAttributes, clientHead, serverHead } from "./to-span.ts";
 
 type Field = (typeof getters)[number];
@@ -31,17 +32,18 @@ const jsonMember = ([, member]: Field, draft: DraftRecord): string => (member ==
 /** Text may hold half a surrogate pair, in a list as JSON spells it: UTF-8 cannot. */
 const isDoubtful = (value: AttributeValue): boolean => typeof value === "string" && (!value.isWellFormed() || value.includes("\\ud"));
 
+const COLON = 0x3a;
+
 const nothing: Uint8Array = new Uint8Array(0);
 
 /** A key of the form, ready to be copied. */
 const framed = (key: string): Uint8Array => Buffer.from(frame(key));
 
 /** What `pair` of canonical.ts spells, as bytes. */
-function writePair(out: ByteWriter, key: string, framedKey: Uint8Array, value: AttributeValue): void {
-  const text = valueText(key, value);
+function writeFramed(out: ByteWriter, framedKey: Uint8Array, text: string): void {
   out.bytes(framedKey);
-  out.text(String(Buffer.byteLength(text)));
-  out.text(":");
+  out.digits(Buffer.byteLength(text));
+  out.byte(COLON);
   out.text(text);
 }
 
@@ -92,7 +94,7 @@ class Steady implements Stretch {
         json.text(jsonMember(field, draft));
         if (absent(value)) continue;
         this.doubtful ||= isDoubtful(value);
-        writePair(form, field[0], framed(field[0]), value);
+        writeFramed(form, framed(field[0]), valueText(field[0], value));
         writeSpanAttribute(span, keyBytes(field[0]), value);
       }
     } catch (error) {
@@ -116,35 +118,79 @@ class Steady implements Stretch {
   }
 }
 
+/** A value that is another one at nearly every call: spelled once, and copied into the encodings. */
 class Varying implements Stretch {
   doubtful = false;
   readonly #field: Field;
   readonly #framed: Uint8Array;
   readonly #key: Uint8Array;
+  readonly #spelled: ByteWriter;
   #value: AttributeValue | null = null;
+  #start = 0;
+  #end = 0;
 
-  constructor(field: Field) {
+  constructor(field: Field, spelled: ByteWriter) {
     this.#field = field;
     this.#framed = framed(field[0]);
     this.#key = keyBytes(field[0]);
+    this.#spelled = spelled;
   }
 
   update(draft: DraftRecord, place: ChainPlace): void {
-    this.#value = this.#field[2](draft, place);
-    this.doubtful = this.#value !== null && isDoubtful(this.#value);
+    const value = this.#field[2](draft, place);
+    this.#value = value;
+    this.doubtful = value !== null && isDoubtful(value);
+    this.#start = this.#spelled.length;
+    if (typeof value === "number") spellNumber(this.#spelled, this.#field[0], value);
+    else if (value !== null) this.#spelled.text(value);
+    this.#end = this.#spelled.length;
   }
 
   form(out: ByteWriter): void {
-    if (!absent(this.#value)) writePair(out, this.#field[0], this.#framed, this.#value);
+    if (absent(this.#value)) return;
+    out.bytes(this.#framed);
+    out.digits(this.#end - this.#start);
+    out.byte(COLON);
+    out.copy(this.#spelled, this.#start, this.#end);
   }
 
   json(out: ByteWriter, draft: DraftRecord): void {
-    out.text(jsonMember(this.#field, draft));
+    const [, member] = this.#field;
+    if (member === null) return;
+    const value = draft[member];
+    out.text(jsonName(member));
+    if (typeof value === "number") out.copy(this.#spelled, this.#start, this.#end);
+    else if (typeof value === "string") out.text(quoted(value));
+    else out.text(member === "arguments" ? leavesJson(draft.arguments) : JSON.stringify(value));
   }
 
   span(out: ByteWriter): void {
-    if (!absent(this.#value)) writeSpanAttribute(out, this.#key, this.#value);
+    const value = this.#value;
+    if (absent(value)) return;
+    if (typeof value === "number") writeSpanAttribute(out, this.#key, value);
+    else writeSpanText(out, this.#key, this.#spelled, this.#start, this.#end);
   }
+}
+
+/** Throws as `valueText` does. */
+function spellNumber(out: ByteWriter, key: string, value: number): void {
+  if (value >= 0 && Number.isSafeInteger(value)) out.digits(value);
+  else out.text(valueText(key, value));
+}
+
+const jsonNames = new Map<string, string>();
+const jsonName = (member: string): string => {
+  let name = jsonNames.get(member);
+  if (name === undefined) jsonNames.set(member, (name = `,"${member}":`));
+  return name;
+};
+
+function leavesJson(leaves: DraftRecord["arguments"]): string {
+  let text = "";
+  for (const { path, digest, flowFromSeq, flowScore } of leaves) {
+    text += `${text === "" ? "[" : ","}{"path":${quotedPath(path)},"digest":"${digest}","flowFromSeq":${flowFromSeq},"flowScore":${flowScore}}`;
+  }
+  return text === "" ? "[]" : `${text}]`;
 }
 
 /** The record's own hash covers all but itself, and is known last. */
@@ -159,7 +205,7 @@ class OwnHash implements Stretch {
   }
 }
 
-function stretches(): Stretch[] {
+function stretches(spelled: ByteWriter): Stretch[] {
   const all: Stretch[] = [];
   let run: Field[] = [];
   const endRun = (): void => {
@@ -172,7 +218,7 @@ function stretches(): Stretch[] {
       continue;
     }
     endRun();
-    all.push(field[0] === k.SB_AUDIT_HASH ? new OwnHash() : new Varying(field));
+    all.push(field[0] === k.SB_AUDIT_HASH ? new OwnHash() : new Varying(field, spelled));
   }
   endRun();
   return all;
@@ -205,7 +251,8 @@ const sameClient = (a: DraftRecord, b: DraftRecord): boolean =>
   a.upstreamAddress === b.upstreamAddress &&
   a.server === b.server;
 
-const headKeys = formHeadKeys.map((key) => ({ key, framed: framed(key) }));
+const [TRACE, SPAN, PARENT, START, DURATION, NAME] = formHeadKeys.map(framed) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+const [, , , START_KEY, DURATION_KEY] = formHeadKeys as [string, string, string, string, string];
 
 /**
  * Writes a record in the three encodings that the spool needs at once: the canonical form that is hashed, the JSON of the
@@ -214,7 +261,9 @@ const headKeys = formHeadKeys.map((key) => ({ key, framed: framed(key) }));
  * spool, because it remembers.
  */
 export class RecordWriter {
-  readonly #stretches = stretches();
+  /** The values of the record that was taken up which the one before did not have, one behind the other. */
+  readonly #spelled = new ByteWriter(2048);
+  readonly #stretches = stretches(this.#spelled);
   readonly #client = new ClientAttributes();
   readonly #form = new ByteWriter(4096);
   /** Of the record that was taken up: some text may hold half of a surrogate pair. */
@@ -227,14 +276,15 @@ export class RecordWriter {
   form(draft: DraftRecord, place: ChainPlace): Buffer {
     const out = this.#form;
     out.clear();
-    let doubtful = false;
-    const head = formHead(draft);
-    for (let i = 0; i < head.length; i++) {
-      const { key, framed } = headKeys[i]!;
-      const value = head[i]!;
-      doubtful ||= isDoubtful(value);
-      writePair(out, key, framed, value);
-    }
+    this.#spelled.clear();
+    const name = spanName(draft);
+    let doubtful = isDoubtful(name);
+    writeFramed(out, TRACE, draft.traceId);
+    writeFramed(out, SPAN, draft.spanId);
+    writeFramed(out, PARENT, draft.parentSpanId);
+    writeFramed(out, START, valueText(START_KEY, draft.receivedUs));
+    writeFramed(out, DURATION, valueText(DURATION_KEY, draft.completedAfterUs));
+    writeFramed(out, NAME, name);
     for (const stretch of this.#stretches) {
       stretch.update(draft, place);
       doubtful ||= stretch.doubtful;
@@ -247,8 +297,11 @@ export class RecordWriter {
   /** The whole CallRecord, in the order of its attributes. */
   json(out: ByteWriter, draft: DraftRecord, place: ChainPlace): void {
     const { producer, seq, prevHash, hash } = place;
-    const head = { producer, seq, prevHash, hash, ...outsideAttributes(draft) };
-    out.text(JSON.stringify(head).slice(0, -1));
+    const { receivedUs, completedAfterUs, traceId, spanId, parentSpanId, upstreamSpanId, upstreamAddress } = draft;
+    out.text(
+      `{"producer":${quoted(producer)},"seq":${seq},"prevHash":"${prevHash}","hash":"${hash}","receivedUs":${receivedUs},"completedAfterUs":${completedAfterUs}` +
+        `,"traceId":${quoted(traceId)},"spanId":${quoted(spanId)},"parentSpanId":${quoted(parentSpanId)},"upstreamSpanId":${quoted(upstreamSpanId)},"upstreamAddress":${quoted(upstreamAddress)}`,
+    );
     for (const stretch of this.#stretches) stretch.json(out, draft);
     out.text("}");
   }
@@ -265,13 +318,3 @@ export class RecordWriter {
     endSpan(out, clientStart, client);
   }
 }
-
-const outsideAttributes = (draft: DraftRecord) => ({
-  receivedUs: draft.receivedUs,
-  completedAfterUs: draft.completedAfterUs,
-  traceId: draft.traceId,
-  spanId: draft.spanId,
-  parentSpanId: draft.parentSpanId,
-  upstreamSpanId: draft.upstreamSpanId,
-  upstreamAddress: draft.upstreamAddress,
-});

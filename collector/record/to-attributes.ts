@@ -1,5 +1,6 @@
 import * as k from "./semconv.ts";
 import type { CallRecord, DraftRecord } from "./call-record.ts";
+import { quotedPath } from "./quoted.ts";
 
 export type AttributeValue = string | number;
 export type Attribute = readonly [key: string, value: AttributeValue];
@@ -25,16 +26,14 @@ function list(of: (r: DraftRecord) => readonly string[]): Getter {
   };
 }
 
-let leavesOf: DraftRecord["arguments"] | null = null;
-let leavesText = "";
-
-/** Leaves as compact JSON rows `[path, digest, flowFromSeq, flowScore]`: the largest attribute, so keys are left out. The
- * chain and the span ask for the same text one after the other, so the last one is kept. */
+/** Leaves as compact JSON rows `[path, digest, flowFromSeq, flowScore]`: the largest attribute, so keys are left out. */
 const leaves = ({ arguments: all }: DraftRecord): string => {
   if (all.length === 0) return "";
-  if (all === leavesOf) return leavesText;
-  leavesOf = all;
-  return (leavesText = JSON.stringify(all.map((a) => [a.path, a.digest, a.flowFromSeq ?? 0, a.flowScore])));
+  let text = "";
+  for (const { path, digest, flowFromSeq, flowScore } of all) {
+    text += `${text === "" ? "[[" : ",["}${quotedPath(path)},"${digest}",${flowFromSeq ?? 0},${flowScore}]`;
+  }
+  return `${text}]`;
 };
 
 /**

@@ -48,6 +48,7 @@ export class AnswerRelay {
   /** The call's answer is here, and is being looked at or was recorded. */
   #answered = false;
   #ended = false;
+  #waitsForRoom = false;
 
   constructor(exchange: Exchange, controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, longLived: boolean) {
     this.#exchange = exchange;
@@ -63,9 +64,6 @@ export class AnswerRelay {
     const isEvents = String(headers["content-type"] ?? "").startsWith("text/event-stream");
     this.#events = isEvents ? new EventSplitter({ bytes: (b) => (this.#plan === null ? this.#hold(b) : this.#arrive(b)), event: (f) => this.#event(f), data: (b) => this.#hash(b) }) : null;
     if (!isEvents && Number(headers["content-length"] ?? 0) > exchange.context.config.maxResultBytes) throw tooLarge();
-    exchange.response.on("drain", () => {
-      if (this.#gate === null) controller.resume();
-    });
     // A stream may stay silent for long, and its client waits for the headers.
     if (isEvents) exchange.response.writeHead(status, this.#headers).flushHeaders();
   }
@@ -327,7 +325,17 @@ export class AnswerRelay {
     for (const chunk of this.#held) room = response.write(chunk);
     this.#held = [];
     this.#heldBytes = 0;
-    if (!room && !this.#ended) this.#controller.pause();
+    if (!room && !this.#ended) this.#waitForRoom();
+  }
+
+  #waitForRoom(): void {
+    this.#controller.pause();
+    if (this.#waitsForRoom) return;
+    this.#waitsForRoom = true;
+    this.#exchange.response.once("drain", () => {
+      this.#waitsForRoom = false;
+      if (this.#gate === null) this.#controller.resume();
+    });
   }
 
   #hash(chunk: Buffer): void {

@@ -61,6 +61,10 @@ export class Exchange {
   intent: Intent | null = null;
   /** Among those that are under way. */
   place = -1;
+  /** Gives back the place that the call has in its limits. */
+  leaveLimits: (() => void) | null = null;
+  /** Told when the response is over or its client has gone. */
+  onClose: (() => void) | null = null;
   #recorded = false;
   #interrupt: (() => void) | null = null;
 
@@ -70,7 +74,13 @@ export class Exchange {
     this.request = request;
     this.response = response;
     context.active.add(this);
-    response.once("close", () => context.active.delete(this));
+    response.on("close", () => this.#closed());
+  }
+
+  #closed(): void {
+    this.context.active.delete(this);
+    this.leaveLimits?.();
+    this.onClose?.();
   }
 
   get recorded(): boolean {

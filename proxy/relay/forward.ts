@@ -17,7 +17,7 @@ export interface ForwardOptions {
 
 /** Sends what was judged to the upstream and relays what comes back. Call after the decision, and after the intent. */
 export function forward(exchange: Exchange, upstream: Upstream, options: ForwardOptions): void {
-  const { call, request, response } = exchange;
+  const { call, request } = exchange;
   call.upstreamSpanId = newSpanId();
   const traceparent = `00-${call.traceId}-${call.upstreamSpanId}-01`;
   const body = exchange.call.message === null ? null : outboundBody(exchange, traceparent);
@@ -25,7 +25,7 @@ export function forward(exchange: Exchange, upstream: Upstream, options: Forward
   const handler = new Forwarding(exchange, options.longLived);
 
   // Closing the response is how a client of the newest revision cancels: it must reach the upstream.
-  response.once("close", () => handler.clientGone());
+  exchange.onClose = () => handler.clientGone();
   exchange.onInterrupt(() => handler.interrupt());
   exchange.longLived = options.longLived;
   call.forwarded();

@@ -12,9 +12,9 @@ import { answerFromKept } from "./kept-answer.ts";
 
 /**
  * Decides about a message that was admitted, with everything that is known at this moment. True when it is to be forwarded;
- * false when it has been answered.
+ * false when it has been answered. A promise where it is answered, or somebody has to be asked.
  */
-export async function govern(exchange: Exchange, entry: ServerEntry, identity: Identity): Promise<boolean> {
+export function govern(exchange: Exchange, entry: ServerEntry, identity: Identity): boolean | Promise<boolean> {
   const { call, context } = exchange;
   const { control, activity, clock, config } = context;
   const { tool, prompt, resourceUri, method } = call;
@@ -34,26 +34,24 @@ export async function govern(exchange: Exchange, entry: ServerEntry, identity: I
   const kept = ruling.enforced === "deny" ? null : (context.handling?.answerKept?.(call) ?? null);
   if (kept !== null) {
     if (ruling.enforced === "hold") ruleOn(exchange, { ...ruling, enforced: "allow" });
-    await answerFromKept(exchange, kept);
-    return false;
+    return answerFromKept(exchange, kept).then(isAnswered);
   }
   // Only a request can be answered with where it stands.
   if (ruling.enforced === "hold" && call.message?.kind === "request") return hold(exchange, entry, identity, ruling, nowMs);
-  if (ruling.enforced !== "allow") {
-    await exchange.rule(ruling);
-    return false;
-  }
+  if (ruling.enforced !== "allow") return exchange.rule(ruling).then(isAnswered);
   return withinLimits(exchange, entry, identity, ruling, nowMs);
 }
 
+const isAnswered = (): boolean => false;
+
 /** Asked last: only what is forwarded counts. */
-async function withinLimits(exchange: Exchange, entry: ServerEntry, identity: Identity, ruling: Ruling, nowMs: number): Promise<boolean> {
+function withinLimits(exchange: Exchange, entry: ServerEntry, identity: Identity, ruling: Ruling, nowMs: number): boolean | Promise<boolean> {
   const { call, context } = exchange;
   const { agent, taskId, taskClass, budget } = identity;
   const effect = call.tool === "" ? "" : toolFacts(entry, call.tool).effect;
   const entered = context.enter({ agent, taskId, taskClass, server: entry.name, tool: call.tool, effect, budget }, nowMs);
   if (!entered.ok) return deny(exchange, ruling, entered.reason, entered.message);
-  exchange.response.once("close", () => entered.leave());
+  exchange.leaveLimits = entered.leave;
   return true;
 }
 

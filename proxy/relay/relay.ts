@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { CLIENT_INFO_KEY, classify, metaOf } from "../era/classify.ts";
 import { isObject, parseMessage, type JsonObject, type Message } from "../transport/envelope.ts";
-import { readBody } from "../transport/read-body.ts";
+import { readBody, type Body } from "../transport/read-body.ts";
 import { taskKey } from "../handling/flow/index.ts";
 import { unwrapRound } from "../people/hold-answer.ts";
+import type { Identity } from "../identity/identity.ts";
 import { toolFacts } from "../registry/callable.ts";
+import type { ServerEntry } from "../registry/server-entry.ts";
 import type { Upstream } from "../upstream/upstreams.ts";
 import { admit } from "./admit.ts";
 import { Call } from "./call.ts";
@@ -22,8 +24,12 @@ export async function relay(context: RelayContext, serverName: string, request: 
     const { call } = exchange;
     if (request.method === "GET") call.method = "transport/stream";
     else if (request.method === "DELETE") call.method = "transport/session-end";
-    const refused = admit(exchange, serverName) ?? (request.method === "POST" ? await readMessage(exchange) : readSession(exchange));
-    if (refused === "gone") return;
+    let refused = admit(exchange, serverName) ?? (request.method === "POST" ? checkHeaders(request) : readSession(exchange));
+    if (refused === null && request.method === "POST") {
+      const body = await readBody(request, context.config.maxBodyBytes);
+      if (body.kind === "cut_off") return recordCutOff(exchange, body.received);
+      refused = readMessage(exchange, body);
+    }
     if (refused) return await exchange.refuse(refused);
     await decideAndForward(exchange);
   } catch (error) {
@@ -35,20 +41,22 @@ export async function relay(context: RelayContext, serverName: string, request: 
 
 const internalError: Refusal = { status: 500, code: -32603, message: "The proxy failed to relay this message.", outcome: "transport_error", errorType: "proxy_error" };
 
-/** Reads and checks the message in a POST; `gone` when its sender left before it was whole. */
-async function readMessage(exchange: Exchange): Promise<Refusal | "gone" | null> {
-  const { call, request, context } = exchange;
-  const { headers } = request;
+function checkHeaders({ headers }: IncomingMessage): Refusal | null {
   if (!isJson(headers["content-type"])) return refusals.mediaType;
-  if (!acceptsAnswers(headers.accept)) return refusals.notAcceptable;
+  return acceptsAnswers(headers.accept) ? null : refusals.notAcceptable;
+}
 
-  const body = await readBody(request, context.config.maxBodyBytes);
+/** Its sender left before the message was whole, and can't be answered. */
+function recordCutOff(exchange: Exchange, received: number): void {
+  exchange.call.requestBytes = received;
+  exchange.record({ outcome: "cancelled", errorType: "cancelled", httpStatus: 0 }).durable.catch(() => {});
+}
+
+/** Checks the message in a POST and takes it up. */
+function readMessage(exchange: Exchange, body: Exclude<Body, { kind: "cut_off" }>): Refusal | null {
+  const { call } = exchange;
   call.requestBytes = body.kind === "whole" ? body.bytes.length : body.received;
   if (body.kind === "too_large") return refusals.tooLarge;
-  if (body.kind === "cut_off") {
-    exchange.record({ outcome: "cancelled", errorType: "cancelled", httpStatus: 0 }).durable.catch(() => {});
-    return "gone";
-  }
   const parsed = parseMessage(body.bytes);
   if (!parsed.ok) {
     const { code, message, id } = parsed.fault;
@@ -143,12 +151,17 @@ function noteTrace({ call, request }: Exchange, params: JsonObject | null): void
   call.parentSpanId = parent?.spanId ?? "";
 }
 
-async function decideAndForward(exchange: Exchange): Promise<void> {
-  const { call, context, request } = exchange;
-  const { entry, identity } = call;
+/** A promise only where somebody has to be waited for: most calls are on their way to the server when this returns. */
+function decideAndForward(exchange: Exchange): void | Promise<void> {
+  const { entry, identity } = exchange.call;
   if (entry === null || identity === null) throw new Error("a message was admitted without its server or its sender");
-  if (!(await govern(exchange, entry, identity))) return;
+  const governed = govern(exchange, entry, identity);
+  if (typeof governed !== "boolean") return governed.then((goesOn) => (goesOn ? sendOn(exchange, entry, identity) : undefined));
+  return governed ? sendOn(exchange, entry, identity) : undefined;
+}
 
+function sendOn(exchange: Exchange, entry: ServerEntry, identity: Identity): void | Promise<void> {
+  const { call, context } = exchange;
   let upstream: Upstream;
   try {
     upstream = context.upstreams.of(entry, call.serverVersion);
@@ -158,17 +171,19 @@ async function decideAndForward(exchange: Exchange): Promise<void> {
   }
   call.upstreamAddress = upstream.address;
   call.transport = upstream.transport;
-  // The client may have left by the time that the intent is durable.
-  if (entry.riskTier === "high") {
-    exchange.intent = await context.audit.intend(call.draft({ outcome: "interrupted", errorType: "interrupted", httpStatus: 0 }));
-    if (exchange.response.destroyed) {
-      exchange.record({ outcome: "cancelled", errorType: "cancelled", httpStatus: 0 }).durable.catch(() => {});
-      return;
-    }
-  }
-  if (call.tool !== "") context.activity.noteCall(taskKey(identity), toolFacts(entry, call.tool).effect, context.clock.nowMs());
-  const verb = request.method as ForwardOptions["method"];
-  forward(exchange, upstream, { method: verb, longLived: verb === "GET" || call.method === "subscriptions/listen" });
+  const go = (): void => {
+    const { method } = exchange.request;
+    if (call.tool !== "") context.activity.noteCall(taskKey(identity), toolFacts(entry, call.tool).effect, context.clock.nowMs());
+    forward(exchange, upstream, { method: method as ForwardOptions["method"], longLived: method === "GET" || call.method === "subscriptions/listen" });
+  };
+  return entry.riskTier === "high" ? afterIntent(exchange, go) : go();
+}
+
+/** The client may have left by the time that the intent is durable. */
+async function afterIntent(exchange: Exchange, go: () => void): Promise<void> {
+  exchange.intent = await exchange.context.audit.intend(exchange.call.draft({ outcome: "interrupted", errorType: "interrupted", httpStatus: 0 }));
+  if (!exchange.response.destroyed) return go();
+  exchange.record({ outcome: "cancelled", errorType: "cancelled", httpStatus: 0 }).durable.catch(() => {});
 }
 
 const unaddressable: Refusal = { status: 502, code: rpc.UPSTREAM_FAILED, message: "The server's endpoint is not usable as configured.", outcome: "transport_error", errorType: "endpoint_config" };

@@ -14,18 +14,24 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Body>
     }
     const chunks: Buffer[] = [];
     let received = 0;
+    let isDone = false;
+    // The listeners stay where they are: taking them off costs more than ignoring what comes late.
     const done = (body: Body) => {
-      request.off("data", onData).off("end", onEnd).off("close", onClose);
+      isDone = true;
       resolve(body);
     };
-    const onData = (chunk: Buffer) => {
+    request.on("data", (chunk: Buffer) => {
+      if (isDone) return;
       received += chunk.length;
       if (received > limit) done({ kind: "too_large", received });
       else chunks.push(chunk);
-    };
-    const onEnd = () => done({ kind: "whole", bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, received) });
-    const onClose = () => done({ kind: "cut_off", received });
-    request.on("data", onData).on("end", onEnd).on("close", onClose);
+    });
+    request.on("end", () => {
+      if (!isDone) done({ kind: "whole", bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, received) });
+    });
+    request.on("close", () => {
+      if (!isDone) done({ kind: "cut_off", received });
+    });
     // A broken connection also raises "error", which ends in "close".
     request.on("error", () => {});
   });

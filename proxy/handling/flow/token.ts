@@ -57,7 +57,7 @@ const EDGES = /^[.,:;!?*_#~=+&$%^-]+|[.,:;!?*_~=+&$%^-]+$/g;
  * where reading goes on: behind the token, or further where a number in groups goes on behind it.
  */
 export function readToken(text: string, start: number, end: number, all: number, found: Found): number {
-  if (all & bits.digit && continues(text, end)) {
+  if (all & bits.digit && continues(text.charCodeAt(end), text.charCodeAt(end + 1))) {
     const grouped = readGroups(text, start, found);
     if (grouped > end) return grouped;
   }
@@ -68,11 +68,9 @@ export function readToken(text: string, start: number, end: number, all: number,
   return end;
 }
 
-/** Whether a number or an account in groups may go on behind a token. */
-function continues(text: string, end: number): boolean {
-  const code = text.charCodeAt(end);
+/** Whether a number or an account in groups may go on behind a token, by the two characters there. */
+export function continues(code: number, next: number): boolean {
   if (code !== 32 && code !== 41) return false;
-  const next = text.charCodeAt(end + 1);
   return (next >= 48 && next <= 57) || (next >= 65 && next <= 90) || next === 40 || next === 32;
 }
 

@@ -1,5 +1,5 @@
 import { scoreAround } from "./around.ts";
-import { bits, isDelimiter, kindOf, readToken } from "./token.ts";
+import { bits, continues, isDelimiter, kindOf, readToken } from "./token.ts";
 
 /** A part of a text, in UTF-16 units, and how instruction-shaped it is (0 to 1). */
 export interface ScoredSpan {
@@ -38,16 +38,21 @@ const noSpans: readonly ScoredSpan[] = Object.freeze([]);
 /** True where `eachValue` may find something: cheap enough for every argument of every call. */
 export const mayHoldValues = (text: string): boolean => SEED_AT_ALL.test(text);
 
+const DIGIT_SEED = 1;
+const SURE_SEED = 2;
 const seedBytes = new Uint8Array(256);
-for (const c of "@0123456789/\\") seedBytes[c.charCodeAt(0)] = 1;
+for (const c of "0123456789") seedBytes[c.charCodeAt(0)] = DIGIT_SEED;
+for (const c of "@/") seedBytes[c.charCodeAt(0)] = SURE_SEED;
 const DOT = 0x2e;
+/** The shortest thing that a digit makes a value of. */
+const MIN_VALUE = 4;
 const RESULT_KEY = Buffer.from('"result"');
 const isLetter = (byte: number): boolean => (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a);
 
 /**
- * False where the result of this JSON-RPC message certainly holds no value: for the many answers that are words alone, which
- * then need not be parsed. What stands before the result is not looked at (the message's id is a number); a backslash
- * anywhere, with which a server could spell that key another way, counts as a value.
+ * False where the result of this JSON-RPC message certainly holds no value: for the many answers that are words and small
+ * numbers alone, which then need not be parsed. What stands before the result is not looked at (the message's id is a
+ * number); a backslash anywhere, with which a server could spell that key another way, counts as a value.
  */
 export function mayHoldValuesInResult(bytes: Uint8Array): boolean {
   const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -55,10 +60,24 @@ export function mayHoldValuesInResult(bytes: Uint8Array): boolean {
   if (from < 0 || buffer.includes(0x5c)) return true;
   for (let i = from; i < buffer.length; i++) {
     const byte = buffer[i]!;
-    if (seedBytes[byte] === 1 || (byte === DOT && isLetter(buffer[i + 1] ?? 0))) return true;
+    const seed = seedBytes[byte]!;
+    if (seed === SURE_SEED || (byte === DOT && isLetter(buffer[i + 1] ?? 0)) || (seed === DIGIT_SEED && isLongAt(buffer, i))) return true;
   }
   return false;
 }
+
+/** Whether what stands around a digit is long enough for a value, or goes on as a number in groups. */
+function isLongAt(buffer: Buffer, at: number): boolean {
+  let start = at;
+  while (at - start < MIN_VALUE && !isDelimiterByte(buffer[start - 1]!)) start--;
+  let end = at + 1;
+  while (end - start < MIN_VALUE && !isDelimiterByte(buffer[end] ?? 0)) end++;
+  if (end - start >= MIN_VALUE) return true;
+  return continues(buffer[end] ?? 0, buffer[end + 1] ?? 0);
+}
+
+/** What is above ASCII is taken for part of a token, which makes that one longer. */
+const isDelimiterByte = (byte: number): boolean => byte < 0x80 && isDelimiter(byte);
 
 /**
  * The values of a result's text, each once, in the order in which they first stand there, with the highest score among

@@ -1,6 +1,6 @@
-import { mayHoldValuesInResult } from "../../../proxy/handling/flow/values.ts";
 import { expect, test } from "vitest";
-import { eachPlace, extractValues, phraseOf } from "../../../proxy/handling/flow/values.ts";
+import { eachPlace, extractValues, mayHoldValuesInResult, phraseOf } from "../../../proxy/handling/flow/values.ts";
+import { seededRandom } from "../../support/random.ts";
 
 const valuesIn = (text: string): string[] => extractValues(text).map((value) => value.text);
 
@@ -112,4 +112,17 @@ test("a message whose result is words alone is told apart without being parsed, 
   expect(mayHoldValuesInResult(message('{"content":[{"type":"text","text":"Sent on Monday. Paid in two parts."}]}'))).toBe(false);
   for (const text of ["a@b", "year 2026", "x/y", "evil.example", "line\\nbreak"]) expect(mayHoldValuesInResult(message(`{"content":[{"text":"${text}"}]}`))).toBe(true);
   expect(mayHoldValuesInResult(Buffer.from('{"\\u0072esult":{"text":"a@b.c"},"x":"result"}'))).toBe(true);
+});
+
+test("a message that is passed over unparsed holds no value, whatever its text is put together from", () => {
+  const random = seededRandom(11);
+  const pieces = ["a", "AB", "1", "22", "333", "4444", " ", "  ", ")", "(", "+", "-", ".", ":", ",", "é", "\u00a0", "\u3002", "x", "GB29", "word ", "0 "];
+  let passedOver = 0;
+  for (let n = 0; n < 20_000; n++) {
+    const text = Array.from({ length: random.int(1, 9) }, () => random.pick(pieces)).join("");
+    if (mayHoldValuesInResult(Buffer.from(JSON.stringify({ jsonrpc: "2.0", id: 1, result: { content: [{ type: "text", text }] } })))) continue;
+    passedOver++;
+    expect(valuesIn(text), text).toEqual([]);
+  }
+  expect(passedOver).toBeGreaterThan(1000);
 });
