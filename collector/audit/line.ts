@@ -3,7 +3,8 @@ import { ByteWriter } from "../record/byte-writer.ts";
 
 /**
  * One line of a segment: eight hex digits of CRC-32 over the JSON's bytes, a space, the JSON, a line feed. JSON never
- * holds a raw line feed, so the end of a line is the end of a record, and `cut -c10- *.ndjson | jq .` reads a segment.
+ * holds a raw line feed, so the end of a line is the end of a record, and `cut -c10- *.ndjson | jq .` reads a segment. One
+ * that is being written to ends in zero bytes, space that is reserved for the next lines; `tr -d '\0'` takes them off.
  */
 const PREFIX_BYTES = 9;
 const LF = 0x0a;
@@ -54,6 +55,16 @@ export function eachLine(bytes: Buffer, each: (line: Buffer, offset: number) => 
     if (goOn === false) return from;
   }
 }
+
+/** How many of a segment's bytes are lines: what is behind them is reserved space. */
+export function writtenBytes(bytes: Buffer): number {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end--;
+  return end;
+}
+
+/** Whether a line was never written whole: some of what was reserved shows through, and JSON holds no zero byte. */
+export const isTorn = (line: Buffer): boolean => line.includes(0);
 
 /** The checksum that a line carries is the one of its bytes. */
 export function lineHolds(line: Buffer): boolean {

@@ -3,7 +3,7 @@ import { callId, type CallRecord } from "../record/call-record.ts";
 import { SignalboxError } from "../kernel/errors.ts";
 import type { ChainHead } from "./chain.ts";
 import { listSegments, type SegmentFile } from "./layout.ts";
-import { eachLine, lineHolds, lineJson } from "./line.ts";
+import { eachLine, isTorn, lineHolds, lineJson, writtenBytes } from "./line.ts";
 
 export interface Segment extends SegmentFile {
   /** Complete and durable. */
@@ -22,7 +22,7 @@ export interface ScanResult {
 
 /**
  * Reads what a spool directory holds when it is opened: checks every checksum and that no segment is missing, and cuts the
- * incomplete last line that a crash leaves. Throws E_AUDIT_CORRUPT, naming the record, for anything else that is not as it
+ * incomplete last line that a crash leaves, with the space that was reserved behind it. Throws E_AUDIT_CORRUPT, naming the record, for anything else that is not as it
  * was written: a spool that was damaged is for a person to look at, not to be carried on with.
  * `onRecord` is handed the JSON of every record when it is given.
  */
@@ -41,21 +41,27 @@ export async function scanSegments(
     if (before && before.firstSeq + before.records !== file.firstSeq) {
       throw corrupt(producer, before.firstSeq + before.records, `${file.path} starts at ${file.firstSeq}: records before it are missing`);
     }
-    const bytes = await readFile(file.path);
+    const isLast = index === files.length - 1;
+    const read = await readFile(file.path);
+    const bytes = read.subarray(0, writtenBytes(read));
     let records = 0;
     let last: Buffer | null = null;
-    const complete = eachLine(bytes, (line) => {
+    let tornAt: number | null = null;
+    const end = eachLine(bytes, (line, offset) => {
       const seq = file.firstSeq + records;
+      if (isLast && isTorn(line)) {
+        tornAt = offset;
+        return false;
+      }
       if (!lineHolds(line)) throw corrupt(producer, seq, `its checksum in ${file.path} does not match`);
       if (seq > ackedSeq) pendingBytes += line.length + 1;
       onRecord?.(lineJson(line));
       last = line;
       records++;
     });
-    if (complete < bytes.length) {
-      if (index < files.length - 1) throw corrupt(producer, file.firstSeq + records, `its line in ${file.path} is incomplete`);
-      await truncate(file.path, complete);
-    }
+    const complete = tornAt ?? end;
+    if (complete < bytes.length && !isLast) throw corrupt(producer, file.firstSeq + records, `its line in ${file.path} is incomplete`);
+    if (complete < read.length) await truncate(file.path, complete);
     if (last === null) {
       await unlink(file.path);
       continue;

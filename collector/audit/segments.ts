@@ -56,7 +56,7 @@ export class SegmentLog {
     if (!this.#current) return;
     const { segment, file } = this.#current;
     await file.close().catch(() => {});
-    const again = await this.#options.disk.openAppend(segment.path);
+    const again = await this.#options.disk.openAppend(segment.path, { reserve: true });
     this.#current = { segment, file: again };
     await again.truncate(segment.bytes);
     await again.sync();
@@ -94,7 +94,7 @@ export class SegmentLog {
       return current;
     }
     const path = join(dir, segmentName(this.#nextSeq));
-    const file = await disk.openAppend(path);
+    const file = await disk.openAppend(path, { reserve: true });
     await current?.file.close().catch(() => {});
     const segment = { firstSeq: this.#nextSeq, path, bytes: 0, records: 0, openedMs: nowMs };
     this.#segments.push(segment);

@@ -188,7 +188,7 @@ const jsonName = (member: string): string => {
 function leavesJson(leaves: DraftRecord["arguments"]): string {
   let text = "";
   for (const { path, digest, flowFromSeq, flowScore } of leaves) {
-    text += `${text === "" ? "[" : ","}{"path":${quotedPath(path)},"digest":"${digest}","flowFromSeq":${flowFromSeq},"flowScore":${flowScore}}`;
+    text += `${text === "" ? "[" : ","}{"path":${quotedPath(path)},"digest":${quoted(digest)},"flowFromSeq":${flowFromSeq},"flowScore":${flowScore}}`;
   }
   return text === "" ? "[]" : `${text}]`;
 }

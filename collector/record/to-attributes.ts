@@ -1,6 +1,6 @@
 import * as k from "./semconv.ts";
 import type { CallRecord, DraftRecord } from "./call-record.ts";
-import { quotedPath } from "./quoted.ts";
+import { quoted, quotedPath } from "./quoted.ts";
 
 export type AttributeValue = string | number;
 export type Attribute = readonly [key: string, value: AttributeValue];
@@ -31,7 +31,7 @@ const leaves = ({ arguments: all }: DraftRecord): string => {
   if (all.length === 0) return "";
   let text = "";
   for (const { path, digest, flowFromSeq, flowScore } of all) {
-    text += `${text === "" ? "[[" : ",["}${quotedPath(path)},"${digest}",${flowFromSeq ?? 0},${flowScore}]`;
+    text += `${text === "" ? "[[" : ",["}${quotedPath(path)},${quoted(digest)},${flowFromSeq ?? 0},${flowScore}]`;
   }
   return `${text}]`;
 };

@@ -136,9 +136,31 @@ describe("segments", () => {
     const dir = await tempDir();
     const spool = await spoolIn(dir);
     await spool.append(draft(1)).durable;
-    const text = await readFile(join(dir, segmentName(1)), "utf8");
+    const written = async () => readFile(join(dir, segmentName(1)), "utf8");
+    const text = (await written()).replace(/\0+$/, "");
     expect(text).toMatch(/^[0-9a-f]{8} \{.*\}\n$/);
     expect(JSON.parse(text.slice(9))).toMatchObject({ seq: 1 });
+    await spool.stop();
+    expect(await written()).toBe(text);
+  });
+
+  test("have room made ahead for what comes next, and take the space of nothing else", async () => {
+    const dir = await tempDir();
+    const spool = await spoolIn(dir);
+    const path = join(dir, segmentName(1));
+    for (let n = 1; n <= 2000; n++) {
+      const { durable } = spool.append(draft(n));
+      if (n % 50 === 0) await durable;
+    }
+    await spool.flush();
+    const lines = (await recordsIn(dir)).length;
+    expect(lines).toBe(2000);
+    const live = await readFile(path);
+    await spool.stop();
+    const sealed = await readFile(path);
+    expect(live.length).toBeGreaterThanOrEqual(sealed.length);
+    expect(sealed.includes(0)).toBe(false);
+    expect(live.subarray(0, sealed.length).equals(sealed)).toBe(true);
   });
 });
 
@@ -154,6 +176,24 @@ describe("opening a spool that was not closed", () => {
     expect(second.append(draft(3)).seq).toBe(2);
     await second.flush();
     expect((await recordsIn(dir)).map((r) => r.spanId)).toEqual([draft(1).spanId, draft(3).spanId]);
+  });
+
+  test.each([
+    ["reserved space behind the last line", (bytes: Buffer) => Buffer.concat([bytes, Buffer.alloc(5000)]), 2],
+    ["a line that reached the disk in part, in the middle of reserved space", (bytes: Buffer) => Buffer.concat([bytes.subarray(0, -40), Buffer.alloc(5000)]), 1],
+    ["a line whose middle never reached the disk, though its end did", (bytes: Buffer) => Buffer.concat([Buffer.from(bytes).fill(0, bytes.length - 300, bytes.length - 200), Buffer.alloc(5000)]), 1],
+    ["only the end of what was written last", (bytes: Buffer) => Buffer.from(bytes).fill(0, bytes.indexOf(10) + 1, bytes.length - 200), 1],
+  ])("cuts %s", async (_, crash, kept) => {
+    const dir = await tempDir();
+    const first = await spoolIn(dir);
+    for (const n of [1, 2]) await first.append(draft(n)).durable;
+    await first.stop();
+    const path = join(dir, segmentName(1));
+    await writeFile(path, crash(await readFile(path)));
+    const second = await spoolIn(dir);
+    expect(second.append(draft(3)).seq).toBe(kept + 1);
+    await second.flush();
+    expect((await recordsIn(dir)).map((r) => r.seq)).toEqual(Array.from({ length: kept + 1 }, (_, i) => i + 1));
   });
 
   test("names the record of a complete line whose checksum does not match", async () => {

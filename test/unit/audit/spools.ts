@@ -62,10 +62,11 @@ export function testDisk(): TestDisk {
     begun: 0,
     commits: 0,
     hold: null,
-    async openAppend(path): Promise<AppendFile> {
-      const file = await nodeDisk.openAppend(path);
+    async openAppend(path, options): Promise<AppendFile> {
+      const file = await nodeDisk.openAppend(path, options);
       return {
-        ...file,
+        truncate: (length) => file.truncate(length),
+        close: () => file.close(),
         async write(bytes) {
           if (disk.failWrites) {
             await file.write(bytes.subarray(0, disk.failWrites.afterBytes));

@@ -112,7 +112,9 @@ describe("a journal", () => {
       async openAppend(path) {
         const file = await nodeDisk.openAppend(path);
         return {
-          ...file,
+          sync: () => file.sync(),
+          truncate: (length) => file.truncate(length),
+          close: () => file.close(),
           async write(bytes) {
             if (!failing) return file.write(bytes);
             await file.write(bytes.subarray(0, bytes.length / 2));
