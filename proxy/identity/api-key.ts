@@ -30,6 +30,18 @@ export function hashKey(key: string): string {
   return hash("sha256", key, "hex");
 }
 
+const ofConnections = new WeakMap<object, { readonly key: string; readonly hash: string }>();
+
+/** The same for what came over a connection, where every request brings the same key: it is remembered as long as that is open. */
+export function hashKeyOf(connection: object | undefined, key: string): string {
+  if (connection === undefined) return hashKey(key);
+  const known = ofConnections.get(connection);
+  if (known?.key === key) return known.hash;
+  const hash = hashKey(key);
+  ofConnections.set(connection, { key, hash });
+  return hash;
+}
+
 /** What a request brings as its credential: the token of a Bearer header, whose scheme's name is not case-sensitive (RFC 9110,
  * 11.1), and only without that header X-API-Key. Undefined for a header of another form. */
 export function credentialOf(authorization: string | undefined, apiKey: string | undefined): string | undefined {

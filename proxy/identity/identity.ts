@@ -30,6 +30,9 @@ export type Authentication =
 export interface Authenticator {
   /** Equal where two authenticators answer alike; absent where that is not known. */
   readonly version?: string;
-  /** `authorization` is the header's value as sent, `apiKey` that of X-API-Key; nothing of them is kept or logged. */
-  authenticate(authorization: string | undefined, apiKey: string | undefined, nowMs: number): Authentication;
+  /**
+   * `authorization` is the header's value as sent, `apiKey` that of X-API-Key; nothing of them is logged, or kept for longer
+   * than the `connection` that they came over.
+   */
+  authenticate(authorization: string | undefined, apiKey: string | undefined, nowMs: number, connection?: object): Authentication;
 }

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import { shortDigest } from "../registry/digest.ts";
-import { credentialOf, hashKey, hashPrefix, keyId } from "./api-key.ts";
+import { credentialOf, hashKeyOf, hashPrefix, keyId } from "./api-key.ts";
 import type { Authentication, Authenticator, Identity } from "./identity.ts";
 import type { KeyEntry } from "./keys-file.ts";
 
@@ -26,7 +26,7 @@ const revoked: Authentication = Object.freeze({ ok: false, why: "revoked" });
 /**
  * Identities by key. The answer for each known key is made once and found by the SHA-256 of what was sent, which makes
  * this its own cache: bounded by the number of keys, never filled by strangers, and every check of expiry stays live.
- * A cache in front of it would need the same hash to be asked.
+ * A cache of all credentials in front of it would keep them; a connection's own one is remembered with its hash.
  */
 export function createKeyAuthenticator(keys: readonly KeyEntry[], options: AuthenticatorOptions): Authenticator {
   const known = new Map(keys.map((entry) => [entry.hash.slice(hashPrefix.length), toKnownKey(entry, options)]));
@@ -34,11 +34,11 @@ export function createKeyAuthenticator(keys: readonly KeyEntry[], options: Authe
 
   return Object.freeze({
     version: shortDigest({ keys, options }),
-    authenticate(authorization: string | undefined, apiKey: string | undefined, nowMs: number): Authentication {
+    authenticate(authorization: string | undefined, apiKey: string | undefined, nowMs: number, connection?: object): Authentication {
       if (!authorization && !apiKey) return anonymous;
       const credential = credentialOf(authorization, apiKey);
       if (!credential || !keyId(credential)) return unknown;
-      const hash = hashKey(credential);
+      const hash = hashKeyOf(connection, credential);
       const found = known.get(hash);
       // The look-up compares hashes, whose first digits a caller cannot choose, so its time tells nothing of a key. This
       // keeps it so should the index ever come to be by a prefix.

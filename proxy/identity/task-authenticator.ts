@@ -1,7 +1,7 @@
 import { isOver } from "../tasks/decide.ts";
 import type { TaskState } from "../state/control-state.ts";
 import type { Control } from "../state/command.ts";
-import { credentialOf, hashKey } from "./api-key.ts";
+import { credentialOf, hashKeyOf } from "./api-key.ts";
 import type { Authentication, Authenticator } from "./identity.ts";
 import { isTaskToken } from "./task-token.ts";
 
@@ -20,10 +20,10 @@ export function createTaskAuthenticator(keys: Authenticator, control: Pick<Contr
   const accepted = new WeakMap<TaskState, Authentication>();
   return Object.freeze({
     ...(keys.version === undefined ? {} : { version: keys.version }),
-    authenticate(authorization: string | undefined, apiKey: string | undefined, nowMs: number): Authentication {
+    authenticate(authorization: string | undefined, apiKey: string | undefined, nowMs: number, connection?: object): Authentication {
       const credential = credentialOf(authorization, apiKey);
-      if (credential === undefined || !isTaskToken(credential)) return keys.authenticate(authorization, apiKey, nowMs);
-      const found = control.state.taskByToken.get(hashKey(credential));
+      if (credential === undefined || !isTaskToken(credential)) return keys.authenticate(authorization, apiKey, nowMs, connection);
+      const found = control.state.taskByToken.get(hashKeyOf(connection, credential));
       if (!found) return unknown;
       const why = isOver(found, nowMs);
       if (why !== null) return over[why];

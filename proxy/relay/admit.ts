@@ -24,7 +24,7 @@ export function admit(exchange: Exchange, serverName: string): Refusal | null {
   if (!context.hosts.allows(headers.host, headers.origin)) return refusals.badOrigin;
 
   const apiKey = headers["x-api-key"];
-  const who = plane.authenticator.authenticate(headers.authorization, typeof apiKey === "string" ? apiKey : undefined, context.clock.nowMs());
+  const who = plane.authenticator.authenticate(headers.authorization, typeof apiKey === "string" ? apiKey : undefined, context.clock.nowMs(), request.socket);
   if (!who.ok) return who.why === "task_closed" ? refusals.taskClosed : who.why === "task_expired" ? refusals.taskExpired : refusals.unauthenticated;
   call.identity = who.identity.taskClass === "" ? { ...who.identity, taskClass: context.config.defaultTaskClass } : who.identity;
   call.entry = plane.registry.servers.get(serverName) ?? null;
