@@ -45,7 +45,9 @@ export function inWords(e: Omit<Explanation, "words">): string[] {
   const who = s("agent") || "An unknown caller";
   const onBehalf = s("principal") && s("principal") !== s("agent") ? ` on behalf of ${s("principal")}` : "";
   const task = s("task_id") ? ` in task ${s("task_id")} (${s("task_class") || "no class"})` : "";
+  const attempts = Number(c.attempts ?? 1);
   const words = [`${who}${onBehalf}${task} sent ${s("method")} to ${target} at ${new Date(e.atMs).toISOString()}.`, decided(e)];
+  if (attempts > 1) words.push(`This is the record of ${attempts} attempts within about a second that were denied alike; what else it says is the first one's.`);
   const { rules } = e.decision;
   for (const rule of rules) words.push(`Rule ${rule.id}${rule.effect ? ` (${rule.effect})` : ""}${rule.description ? `: ${rule.description}` : rule.text === "" ? " is not kept with this version." : "."}`);
   words.push(...inputsInWords(e.inputs, c));

@@ -34,7 +34,7 @@ export interface Explanation {
   readonly inputs: ExplainedInputs;
   readonly timing: { readonly totalUs: number; readonly proxyUs: number; readonly upstreamUs: number | null; readonly otherUs: number };
   readonly chain: { readonly producer: string; readonly seq: number; readonly hash: string; readonly prevHash: string; readonly previousSeq: number | null; readonly nextSeq: number | null; readonly complete: boolean };
-  readonly task: readonly { readonly callId: string; readonly atMs: number; readonly server: string; readonly tool: string; readonly method: string; readonly decision: string; readonly outcome: string; readonly durationUs: number }[];
+  readonly task: readonly { readonly callId: string; readonly atMs: number; readonly server: string; readonly tool: string; readonly method: string; readonly decision: string; readonly attempts: number; readonly outcome: string; readonly durationUs: number }[];
   /** The same in words, a sentence each. */
   readonly words: readonly string[];
 }
@@ -96,6 +96,7 @@ export async function explainCall(store: Store, id: string): Promise<Explanation
       tool: text(t.tool),
       method: text(t.method),
       decision: text(t.decision),
+      attempts: num(t.attempts),
       outcome: text(t.outcome),
       durationUs: num(t.duration_us),
     })),

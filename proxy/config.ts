@@ -24,6 +24,11 @@ export const proxyConfigSchema = z.strictObject({
   /** Host headers besides loopback names that are accepted, and Origins besides loopback ones. */
   allowedHosts: z.array(z.string()).default([]),
   allowedOrigins: z.array(z.string()).default([]),
+  /** So many denials of one kind within the window, and the next ones are counted in one record a second (README,
+   * "Retry storms"); false gives each a record of its own. */
+  denialBreaker: z
+    .union([z.literal(false), z.strictObject({ denials: z.int().positive().default(20), windowMs: z.int().positive().default(10_000) })])
+    .prefault({}),
   /** Bytes of unacknowledged records that a worker keeps; beyond it calls are refused (`audit_unavailable`). */
   spoolMaxBytes: z.int().positive().default(2 * 1024 * 1024 * 1024),
 });

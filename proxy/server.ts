@@ -16,6 +16,7 @@ import { peopleApi } from "./people/api.ts";
 import type { HeldArguments } from "./people/held-arguments.ts";
 import { registryApi } from "./registry/api.ts";
 import { ActiveExchanges } from "./relay/active.ts";
+import { recordDenials } from "./relay/denial-records.ts";
 import { Digester } from "./relay/digest.ts";
 import type { RelayContext } from "./relay/exchange.ts";
 import type { AnswerHandling } from "./relay/answer-handling.ts";
@@ -90,6 +91,7 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
   const activity = createTaskActivity({ digester, control: deps.control, clock: deps.clock });
   const limiter = new Limiter({ limits: () => deps.controlPlane().limits, origin: randomUUID() });
   const sharing = shareLimits({ limiter, control: deps.control, clock: deps.clock });
+  const denials = recordDenials({ ...deps, breaker: deps.config.denialBreaker, riskTierOf: (server) => deps.controlPlane().registry.servers.get(server)?.riskTier ?? "" });
   const context: RelayContext = {
     ...deps,
     digester,
@@ -100,6 +102,7 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
       sharing.nudge();
       return entered;
     },
+    denials,
     sessions: new SessionBinding(deps.digestKey),
     hosts: createHostCheck(deps.config),
     active,
@@ -159,6 +162,7 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
     forgetting();
     activity.stop();
     await sharing.stop();
+    await denials.stop();
   });
   app.get("/healthz", (_request, reply) => reply.send({ status: "ok" }));
   app.get("/readyz", (_request, reply) => {

@@ -1,15 +1,15 @@
 -- question: How far does it reach: who and what is in the calls of a finding's window?
 -- Parameters: from_ms, to_ms, entity_kind, entity, server, tool, agent, task_class. Out: one row. Scans: calls of the window.
 SELECT
-    countIf(hit) AS calls,
+    sumIf(attempts, hit) AS calls,
     uniqExactIf(work, hit AND work != '') AS tasks,
     uniqExactIf(agent, hit) AS agent_count,
     uniqExactIf(principal, hit) AS principals,
     uniqExactIf(server, hit) AS server_count,
-    countIf(hit AND risk_tier = 'high') AS high_risk_calls,
-    countIf(hit AND decision = 'deny') AS denied,
-    countIf(hit AND decision = 'hold') AS held,
-    if(count() = 0, 0, countIf(hit) / count()) AS share_of_calls,
+    sumIf(attempts, hit AND risk_tier = 'high') AS high_risk_calls,
+    sumIf(attempts, hit AND decision = 'deny') AS denied,
+    sumIf(attempts, hit AND decision = 'hold') AS held,
+    if(count() = 0, 0, sumIf(attempts, hit) / sum(attempts)) AS share_of_calls,
     anyIf(risk_tier, hit AND risk_tier != '') AS top_tier,
     anyIf(environment, hit AND environment != '') AS some_environment
 FROM (

@@ -10,7 +10,7 @@
 -- params: period_start_ms, period_end_ms, as_of_ms (Unix milliseconds)
 -- out: numerator, denominator, value; low, high; explicit_allow, explicit_deny, explicit_hold, exception, default_deny,
 --   default_other, unattributed (explicit without rule or version), observed (in observe mode, of all), missing_records
--- scans: calls of the period, 8 columns
+-- scans: calls of the period, 9 columns
 WITH
     fromUnixTimestamp64Milli({period_start_ms:Int64}, 'UTC') AS period_start,
     fromUnixTimestamp64Milli(least({period_end_ms:Int64}, {as_of_ms:Int64}), 'UTC') AS period_end,
@@ -26,23 +26,23 @@ WITH
         )
     )
 SELECT
-    toFloat64(countIf(explicit)) AS numerator,
-    toFloat64(count()) AS denominator,
+    toFloat64(sumIf(attempts, explicit)) AS numerator,
+    toFloat64(sum(attempts)) AS denominator,
     numerator / greatest(1, denominator) AS value,
     numerator / greatest(1, denominator + missing_records) AS low,
     if(denominator = 0, 0, (numerator + missing_records) / (denominator + missing_records)) AS high,
-    toUInt32(countIf(explicit AND decision = 'allow')) AS explicit_allow,
-    toUInt32(countIf(explicit AND decision = 'deny')) AS explicit_deny,
-    toUInt32(countIf(explicit AND decision = 'hold')) AS explicit_hold,
-    toUInt32(countIf(basis = 'exception')) AS exception,
-    toUInt32(countIf(basis = 'default' AND decision = 'deny')) AS default_deny,
-    toUInt32(countIf(basis = 'default' AND decision != 'deny')) AS default_other,
-    toUInt32(countIf(basis = 'explicit' AND NOT explicit)) AS unattributed,
-    toUInt32(countIf(mode = 'observe')) AS observed,
+    toUInt32(sumIf(attempts, explicit AND decision = 'allow')) AS explicit_allow,
+    toUInt32(sumIf(attempts, explicit AND decision = 'deny')) AS explicit_deny,
+    toUInt32(sumIf(attempts, explicit AND decision = 'hold')) AS explicit_hold,
+    toUInt32(sumIf(attempts, basis = 'exception')) AS exception,
+    toUInt32(sumIf(attempts, basis = 'default' AND decision = 'deny')) AS default_deny,
+    toUInt32(sumIf(attempts, basis = 'default' AND decision != 'deny')) AS default_other,
+    toUInt32(sumIf(attempts, basis = 'explicit' AND NOT explicit)) AS unattributed,
+    toUInt32(sumIf(attempts, mode = 'observe')) AS observed,
     toFloat64((SELECT records FROM missing)) AS missing_records
 FROM
 (
-    SELECT decision, basis, mode, basis = 'explicit' AND notEmpty(policy_ids) AND policy_version != '' AS explicit
+    SELECT attempts, decision, basis, mode, basis = 'explicit' AND notEmpty(policy_ids) AND policy_version != '' AS explicit
     FROM calls
     WHERE ts >= period_start AND ts < period_end AND method = 'tools/call'
     LIMIT 1 BY producer, seq

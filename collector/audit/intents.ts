@@ -156,6 +156,7 @@ export function clearIntents(dir: string): Promise<void> {
 export function interruptedRecord(draft: DraftRecord): DraftRecord {
   return {
     ...draft,
+    attempts: 1,
     answeredAfterUs: null,
     completedAfterUs: 0,
     outcome: "interrupted",

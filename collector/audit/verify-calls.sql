@@ -10,7 +10,7 @@ WITH sides AS (
         toUInt8(trusted), decision, basis, policy_ids, policy_version, reason, mode, would_be, outcome, error_type, rpc_code,
         http_status, upstream_status, request_bytes, result_bytes, result_digest, arg_paths, arg_digests, arg_flow_from,
         arg_flow_scores, handling, handling_findings, approval_id, exception_id, duration_us, proxy_us,
-        ifNull(toString(upstream_us), 'null')
+        ifNull(toString(upstream_us), 'null'), attempts
     ) AS digest
     FROM calls
     WHERE ts >= {since:DateTime64(6, 'UTC')} AND ({producer:String} = '' OR producer = {producer:String})
@@ -22,7 +22,7 @@ WITH sides AS (
         toUInt8(trusted), decision, basis, policy_ids, policy_version, reason, mode, would_be, outcome, error_type, rpc_code,
         http_status, upstream_status, request_bytes, result_bytes, result_digest, arg_paths, arg_digests, arg_flow_from,
         arg_flow_scores, handling, handling_findings, approval_id, exception_id, duration_us, proxy_us,
-        ifNull(toString(upstream_us), 'null')
+        ifNull(toString(upstream_us), 'null'), attempts
     ) AS digest
     FROM calls_from_spans
     WHERE ts >= {since:DateTime64(6, 'UTC')} AND ({producer:String} = '' OR producer = {producer:String})

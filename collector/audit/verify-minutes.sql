@@ -20,7 +20,7 @@ FROM (
     UNION ALL
     SELECT
         toStartOfMinute(ts) AS minute, server, tool, method, agent, task_class, environment, risk_tier, decision, basis, outcome,
-        0 AS counted_calls, toInt64(count()) AS present_calls,
+        0 AS counted_calls, toInt64(sum(attempts)) AS present_calls,
         -toInt64(sum(duration_us)) AS duration, -toInt64(sum(request_bytes)) AS requests, -toInt64(sum(result_bytes)) AS results
     FROM calls
     WHERE ts >= first_minute

@@ -102,6 +102,9 @@ export const callRecordSchema = z.object({
   reason: z.string(),
   mode: z.enum(modes),
   wouldBe: z.enum(decisions).or(z.literal("")),
+  /** How many messages this is the record of: more than 1 where denials repeated without end. They agree in who, where to,
+   * what and why; the rest is the first one's. */
+  attempts: z.int().positive(),
 
   // what came of it
   outcome: z.enum(outcomes),

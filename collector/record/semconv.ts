@@ -28,6 +28,7 @@ export const SB_CLIENT_NAME = "signalbox.client.name";
 export const SB_CLIENT_VERSION = "signalbox.client.version";
 export const SB_CREDENTIAL_ID = "signalbox.credential.id";
 export const SB_DECISION = "signalbox.decision";
+export const SB_DECISION_ATTEMPTS = "signalbox.decision.attempts";
 export const SB_DECISION_BASIS = "signalbox.decision.basis";
 export const SB_DECISION_MODE = "signalbox.decision.mode";
 export const SB_DECISION_POLICIES = "signalbox.decision.policies";

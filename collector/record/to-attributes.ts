@@ -65,6 +65,8 @@ export const getters: readonly (readonly [key: string, member: Member, get: Gett
   [k.SB_CLIENT_VERSION, "clientVersion", (r) => r.clientVersion],
   [k.SB_CREDENTIAL_ID, "credentialId", (r) => r.credentialId],
   [k.SB_DECISION, "decision", (r) => r.decision],
+  // A record from before there was such a count has none, and is of one message.
+  [k.SB_DECISION_ATTEMPTS, "attempts", (r) => (r.attempts > 1 ? r.attempts : null)],
   [k.SB_DECISION_BASIS, "basis", (r) => r.basis],
   [k.SB_DECISION_MODE, "mode", (r) => r.mode],
   [k.SB_DECISION_POLICIES, "policyIds", list((r) => r.policyIds)],

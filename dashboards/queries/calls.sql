@@ -5,7 +5,7 @@ SELECT
     call_id,
     toUnixTimestamp64Micro(ts) AS ts_us,
     agent, principal, server, tool, method, effect, risk_tier, task_id, task_class, decision, basis, policy_ids, reason,
-    mode, would_be, outcome, error_type, duration_us, proxy_us, upstream_us, result_bytes, handling
+    mode, would_be, attempts, outcome, error_type, duration_us, proxy_us, upstream_us, result_bytes, handling
 FROM calls
 WHERE ts >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC') AND ts < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
     AND ({agent:String} = '' OR agent = {agent:String})

@@ -67,6 +67,7 @@ function callListItem(r: Record<string, unknown>) {
     reason: r.reason,
     mode: r.mode,
     wouldBe: r.would_be,
+    attempts: num(r.attempts),
     outcome: r.outcome,
     errorType: r.error_type,
     durationUs: num(r.duration_us),

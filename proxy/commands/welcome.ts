@@ -44,7 +44,7 @@ export function welcome(facts: {
   }
   lines.push(
     "Try next:",
-    '  npx signalbox sql "SELECT agent, server, tool, decision, outcome, count() FROM calls GROUP BY ALL"',
+    '  npx signalbox sql "SELECT agent, server, tool, decision, outcome, sum(attempts) FROM calls GROUP BY ALL"',
     "  npx signalbox policy check          npx signalbox audit verify",
     "  npx signalbox task open --help      npx signalbox stop set --help",
     "",

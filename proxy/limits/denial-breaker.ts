@@ -1,17 +1,17 @@
+import type { DraftRecord } from "../../collector/record/call-record.ts";
+
 /** Attempts that one record stands for. */
 export interface Coalesced<T> {
   readonly key: string;
   /** What the first of them was. */
   readonly sample: T;
   readonly attempts: number;
-  readonly firstMs: number;
-  readonly lastMs: number;
 }
 
 export interface DenialBreakerOptions {
   /** So many denials of one key within the window, and the next ones are coalesced. */
-  readonly denials?: number;
-  readonly windowMs?: number;
+  readonly denials: number;
+  readonly windowMs: number;
   readonly maxKeys?: number;
 }
 
@@ -19,9 +19,11 @@ interface Storm<T> {
   windowStartMs: number;
   /** Denials with records of their own in the window. */
   noted: number;
+  /** The last of these records. */
+  record: string;
   /** Open until then, unless another attempt comes. */
   openUntilMs: number;
-  pending: { sample: T; attempts: number; firstMs: number; lastMs: number } | null;
+  pending: { sample: T; attempts: number } | null;
 }
 
 /**
@@ -37,40 +39,40 @@ export class DenialBreaker<T> {
   readonly #maxKeys: number;
   #sweptMs = -Infinity;
 
-  constructor({ denials = 20, windowMs = 10_000, maxKeys = 10_000 }: DenialBreakerOptions = {}) {
+  constructor({ denials, windowMs, maxKeys = 10_000 }: DenialBreakerOptions) {
     this.#denials = denials;
     this.#windowMs = windowMs;
     this.#maxKeys = maxKeys;
   }
 
-  /** A denial that gets a record of its own. */
-  note(key: string, nowMs: number): void {
+  /** A denial that gets a record of its own, and which. */
+  note(key: string, nowMs: number, record: string): void {
     const storm = this.#storms.get(key) ?? this.#begin(key, nowMs);
     if (!storm) return;
     if (nowMs - storm.windowStartMs >= this.#windowMs) {
       storm.windowStartMs = nowMs;
       storm.noted = 0;
     }
+    storm.record = record;
     if (++storm.noted >= this.#denials) storm.openUntilMs = nowMs + this.#windowMs;
   }
 
-  /** Whether a denial is to be absorbed. */
-  isOpen(key: string, nowMs: number): boolean {
+  /** The last record that a denial repeats, where it is to be absorbed; null where it is to have its own. */
+  repeats(key: string, nowMs: number): string | null {
     const storm = this.#storms.get(key);
-    return storm !== undefined && nowMs < storm.openUntilMs;
+    return storm !== undefined && nowMs < storm.openUntilMs ? storm.record : null;
   }
 
-  /** Counts a denial of an open key. `sample` makes what the record will show, and is asked for the first attempt alone. */
-  absorb(key: string, nowMs: number, sample: () => T): void {
+  /** Counts a denial that repeats. `sample` is what the record will show; of several the first. */
+  absorb(key: string, nowMs: number, sample: T): void {
     const storm = this.#storms.get(key);
     if (!storm) throw new Error("absorb is for keys that are open");
     storm.openUntilMs = nowMs + this.#windowMs;
     if (storm.pending) {
       storm.pending.attempts++;
-      storm.pending.lastMs = nowMs;
       return;
     }
-    storm.pending = { sample: sample(), attempts: 1, firstMs: nowMs, lastMs: nowMs };
+    storm.pending = { sample, attempts: 1 };
     this.#pending.add(key);
   }
 
@@ -95,7 +97,7 @@ export class DenialBreaker<T> {
   #begin(key: string, nowMs: number): Storm<T> | null {
     if (this.#storms.size >= this.#maxKeys && nowMs - this.#sweptMs >= 1000) this.#sweep(nowMs);
     if (this.#storms.size >= this.#maxKeys) return null;
-    const storm: Storm<T> = { windowStartMs: nowMs, noted: 0, openUntilMs: 0, pending: null };
+    const storm: Storm<T> = { windowStartMs: nowMs, noted: 0, record: "", openUntilMs: 0, pending: null };
     this.#storms.set(key, storm);
     return storm;
   }
@@ -109,5 +111,14 @@ export class DenialBreaker<T> {
   }
 }
 
-/** Denials that are told apart. Reasons and names have no line feed; a tool's name may hold anything, and stands last. */
-export const denialKey = (agent: string, server: string, reason: string, tool: string): string => `${agent}\n${server}\n${reason}\n${tool}`;
+/**
+ * Denials that are told apart: by everything that an investigation asks a record for first. One record of many attempts
+ * is then true of each in who sent it, in which task, to what, and why it was denied. Arguments, sizes and ids may differ:
+ * a retry often differs in these.
+ */
+export function denialKey(r: DraftRecord): string {
+  const who = [r.agent, r.principal, r.credentialId, r.clientAddress, r.taskId, r.taskClass, r.sessionId];
+  const what = [r.server, r.serverVersion, r.registryRevision, r.method, r.tool, r.prompt, r.resourceUri];
+  const why = [r.reason, r.basis, r.policyIds, r.policyVersion, r.wouldBe, r.approvalId, r.exceptionId, r.httpStatus];
+  return JSON.stringify([who, what, why]);
+}

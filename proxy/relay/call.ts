@@ -163,6 +163,7 @@ export class Call {
       reason: ruling?.result.reason ?? this.refusedFor,
       mode: entry?.mode ?? "enforce",
       wouldBe: ruling?.wouldBe ?? "",
+      attempts: 1,
       outcome: ending.outcome,
       errorType: ending.errorType ?? "",
       rpcCode: ending.rpcCode ?? "",

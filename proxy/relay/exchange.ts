@@ -16,6 +16,7 @@ import type { Control } from "../state/command.ts";
 import type { Upstreams } from "../upstream/upstreams.ts";
 import type { AnswerHandling } from "./answer-handling.ts";
 import type { Call, Ending } from "./call.ts";
+import type { DenialRecords } from "./denial-records.ts";
 import type { Digester } from "./digest.ts";
 import type { Ruling } from "./judge.ts";
 import type { ActiveExchanges } from "./active.ts";
@@ -39,6 +40,7 @@ export interface RelayContext {
   readonly enter: (facts: LimitFacts, nowMs: number) => Entered;
   /** Absent, answers pass as they are. */
   readonly handling?: AnswerHandling | undefined;
+  readonly denials: DenialRecords;
   readonly sessions: SessionBinding;
   readonly hosts: HostCheck;
   /** Everything that is under way; its size bounds what a worker takes on. */
@@ -47,6 +49,8 @@ export interface RelayContext {
 
 export interface Recorded {
   readonly callId: string;
+  /** It was counted with its like instead: `callId` is the last of them that has a record of its own. */
+  readonly repeats?: boolean;
   /** Rejects when the record could not be written: what it describes must then not be answered. */
   readonly durable: Promise<void>;
 }
@@ -106,6 +110,11 @@ export class Exchange {
     return this.append(ending);
   }
 
+  /** The message is in the count of a record that others like it share. */
+  counted(): void {
+    this.#recorded = true;
+  }
+
   /** A record of its own for something that an open stream carried, beside the one for the stream. */
   append(ending: Ending): Recorded {
     const { audit } = this.context;
@@ -123,9 +132,9 @@ export class Exchange {
       return this.send(refused.status, refusalBody(refused, this.call, ""), refused.headers);
     }
     try {
-      const { callId, durable } = this.record({ outcome: refused.outcome, errorType: refused.errorType ?? "", httpStatus: refused.status });
+      const { callId, repeats, durable } = this.context.denials.record(this, { outcome: refused.outcome, errorType: refused.errorType ?? "", httpStatus: refused.status });
       await durable;
-      this.send(refused.status, refusalBody(refused, this.call, callId), refused.headers);
+      this.send(refused.status, refusalBody(refused, this.call, callId, repeats), refused.headers);
     } catch (error) {
       this.unrecorded(error);
     }
@@ -137,9 +146,9 @@ export class Exchange {
     try {
       // The answer's status follows from the message alone, so the record can come first and name the call.
       const { status } = rulingAnswer(this.call, ruling, "");
-      const { callId, durable } = this.record({ outcome, errorType: outcome, httpStatus: status });
+      const { callId, repeats, durable } = this.context.denials.record(this, { outcome, errorType: outcome, httpStatus: status });
       await durable;
-      this.send(status, rulingAnswer(this.call, ruling, callId).body);
+      this.send(status, rulingAnswer(this.call, ruling, callId, repeats).body);
     } catch (error) {
       this.unrecorded(error);
     }

@@ -40,29 +40,32 @@ export const refusals = {
   noSession: refusal(404, rpc.SESSION_NOT_FOUND, "session_mismatch", "Session not found. Begin a new one with initialize."),
 } as const;
 
-/** The body of a refusal; `callId` is empty where the refusal has no record. */
-export function refusalBody(refused: Refusal, call: Call, callId: string): string {
-  const data = { reason: refused.reason ?? refused.errorType, ...(callId === "" ? {} : { callId }) };
+/** The body of a refusal; `callId` is empty where the refusal has no record. One that `repeats` has none of its own either,
+ * and says which it repeats: what it is counted in is not written yet, and nobody is given an id that may not come to be. */
+export function refusalBody(refused: Refusal, call: Call, callId: string, repeats = false): string {
+  const data = { reason: refused.reason ?? refused.errorType, ...(callId === "" ? {} : named(callId, repeats)) };
   return rpc.errorBody(call.message?.id ?? call.faultId, refused.code, refused.message, data);
 }
 
 /** What a decision against a message is answered with: a result that the model reads for a tool call, an error otherwise. */
-export function rulingAnswer(call: Call, ruling: Ruling, callId: string): { readonly status: number; readonly body: string } {
+export function rulingAnswer(call: Call, ruling: Ruling, callId: string, repeats = false): { readonly status: number; readonly body: string } {
   const { result } = ruling;
   const held = ruling.enforced === "hold";
   const id = call.message?.id ?? null;
   if (call.message?.kind === "request" && call.method === "tools/call") {
-    const text = explain(result.message, result.reason, held, call.entry, callId);
+    const text = explain(result.message, result.reason, held, call.entry, callId, repeats);
     const answer = { content: [{ type: "text", text }], isError: true, ...(call.modern ? { resultType: "complete" } : {}) };
     return { status: 200, body: rpc.resultBody(id, answer) };
   }
-  const data = { reason: result.reason, policyIds: result.policyIds, callId };
+  const data = { reason: result.reason, policyIds: result.policyIds, ...named(callId, repeats) };
   const body = rpc.errorBody(id, held ? rpc.HELD : rpc.DENIED, result.message, data);
   // Only a request can carry an error back; a notification that is not passed on is an HTTP failure.
   return { status: call.message?.kind === "request" ? 200 : 403, body };
 }
 
-function explain(message: string, reason: string, held: boolean, entry: ServerEntry | null, callId: string): string {
+const named = (callId: string, repeats: boolean) => (repeats ? { repeats: callId } : { callId });
+
+function explain(message: string, reason: string, held: boolean, entry: ServerEntry | null, callId: string, repeats: boolean): string {
   const lines = [
     `${held ? "Held by policy" : "Denied by policy"}: ${message}`,
     `Reason: ${reason}.`,
@@ -70,6 +73,6 @@ function explain(message: string, reason: string, held: boolean, entry: ServerEn
   ];
   if (entry?.owner !== undefined) lines.push(`Ask ${entry.owner}${entry.contact === undefined ? "" : ` (${entry.contact})`} for access.`);
   else if (entry?.contact !== undefined) lines.push(`Ask ${entry.contact} for access.`);
-  lines.push(`Call id: ${callId}.`);
+  lines.push(repeats ? `This repeats call ${callId}, and is counted: repeated denials are on record together.` : `Call id: ${callId}.`);
   return lines.join("\n");
 }

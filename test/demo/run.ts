@@ -89,7 +89,7 @@ try {
   say("");
   say(`console  ${stack.consoleUrl}/?${range}`);
   say(`report   ${result.reportFile}`);
-  say(`SQL      npx signalbox --config ${join(values.dir, "signalbox.yaml")} sql "SELECT agent, server, tool, decision, outcome, count() FROM calls GROUP BY ALL"`);
+  say(`SQL      npx signalbox --config ${join(values.dir, "signalbox.yaml")} sql "SELECT agent, server, tool, decision, outcome, sum(attempts) FROM calls GROUP BY ALL"`);
   if (!values.once) {
     say("");
     say("Ctrl-C ends the demo.");

@@ -3,7 +3,7 @@ import { mkdtempSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { systemClock } from "../../collector/kernel/clock.ts";
+import { systemClock, type Clock } from "../../collector/kernel/clock.ts";
 import { silentLogger } from "../../collector/kernel/log.ts";
 import { proxyConfigSchema } from "../../proxy/config.ts";
 import type { ControlPlane } from "../../proxy/control-plane.ts";
@@ -41,6 +41,7 @@ export interface TestProxyOptions {
   readonly control?: Control;
   readonly handling?: AnswerHandling;
   readonly limits?: readonly unknown[];
+  readonly clock?: Clock;
 }
 
 /** Keys that the test proxy knows, and whom they stand for. */
@@ -52,6 +53,7 @@ export const asBob = { authorization: `Bearer ${testKeys.bob}` };
 export async function startProxyApp(options: TestProxyOptions): Promise<TestProxy> {
   const audit = options.audit ?? memoryAudit();
   const control = options.control ?? createLocalControl();
+  const clock = options.clock ?? systemClock;
   const entries = options.servers.map((server) => serverEntrySchema.parse(server) as ServerEntry);
   const upstreams = createUpstreams({ dataDir: "", env: options.env ?? {}, stdioSocket: options.stdioSocket ?? "" });
   const app = createProxyApp({
@@ -59,7 +61,7 @@ export async function startProxyApp(options: TestProxyOptions): Promise<TestProx
     controlPlane: controlPlaneOf(entries, options, control),
     control,
     audit,
-    clock: systemClock,
+    clock,
     logger: silentLogger,
     digestKey: randomBytes(32),
     upstreams,

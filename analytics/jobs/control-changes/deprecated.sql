@@ -1,13 +1,13 @@
 -- question: Which deprecated servers were still called in the window, and by whom?
 -- params: window_start_ms, window_end_ms (Unix milliseconds); server: one server, '' for all
 -- out: server; owner; actual: calls; expected: 0; agents: the busiest callers, at most 5; first_call, last_call: call ids
--- scans: calls of the window, 5 columns; registry_current
+-- scans: calls of the window, 6 columns; registry_current
 SELECT
     c.server AS server,
     any(r.owner) AS owner,
-    toFloat64(count()) AS actual,
+    toFloat64(sum(c.attempts)) AS actual,
     toFloat64(0) AS expected,
-    topK(5)(c.agent) AS agents,
+    topKWeighted(5)(c.agent, c.attempts) AS agents,
     argMin(concat(c.producer, '-', toString(c.seq)), c.ts) AS first_call,
     argMax(concat(c.producer, '-', toString(c.seq)), c.ts) AS last_call
 FROM calls AS c

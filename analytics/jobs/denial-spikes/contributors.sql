@@ -1,7 +1,7 @@
 -- question: Among which agents, tools, servers, reasons and policies are an entity's denials, now and before?
 -- params: history_from_ms, history_to_ms, span_start_ms, window_end_ms (Unix milliseconds); agent, or server and tool; '' for the other
 -- out: dimension, value, denied, denied_before; the six values with the most denials now of each dimension
--- scans: denied calls of one agent or tool from history_from to window_end, 7 columns
+-- scans: denied calls of one agent or tool from history_from to window_end, 8 columns
 WITH
     fromUnixTimestamp64Milli({history_from_ms:Int64}, 'UTC') AS history_from,
     fromUnixTimestamp64Milli({history_to_ms:Int64}, 'UTC') AS history_to,
@@ -10,8 +10,8 @@ WITH
 SELECT
     part.1 AS dimension,
     part.2 AS value,
-    toUInt32(countIf(ts >= span_start)) AS denied,
-    toUInt32(countIf(ts < history_to)) AS denied_before
+    toUInt32(sumIf(attempts, ts >= span_start)) AS denied,
+    toUInt32(sumIf(attempts, ts < history_to)) AS denied_before
 FROM calls
 ARRAY JOIN arrayConcat(
     [

@@ -3,7 +3,7 @@ export interface Range { fromMs: number; toMs: number }
 
 export interface CallItem {
   id: string; atUs: number; agent: string; principal: string; server: string; tool: string; method: string; effect: string; tier: string;
-  task: string; taskClass: string; decision: string; basis: string; rules: string[]; reason: string; mode: string; wouldBe: string;
+  task: string; taskClass: string; decision: string; basis: string; rules: string[]; reason: string; mode: string; wouldBe: string; attempts: number;
   outcome: string; errorType: string; durationUs: number; proxyUs: number; upstreamUs: number | null; resultBytes: number; handling: string;
 }
 
@@ -62,7 +62,7 @@ export interface Explanation {
   registry: { revision: string; known: boolean; entry: Record<string, unknown> | null };
   timing: { totalUs: number; proxyUs: number; upstreamUs: number | null; otherUs: number };
   chain: { producer: string; seq: number; hash: string; prevHash: string; previousSeq: number | null; nextSeq: number | null; complete: boolean };
-  task: { callId: string; atMs: number; server: string; tool: string; method: string; decision: string; outcome: string; durationUs: number }[];
+  task: { callId: string; atMs: number; server: string; tool: string; method: string; decision: string; attempts: number; outcome: string; durationUs: number }[];
 }
 
 export interface ReportMetric {

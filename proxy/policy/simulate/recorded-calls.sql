@@ -2,7 +2,7 @@
 -- params: from, to (UTC); by_time, by_task, by_flow: whether calls that differ in this alone are told apart; max_rows
 -- out: one row for each distinct combination of what the rules may depend on and what they answered; calls: how many;
 --   example: the newest call's id. `answer` is what the rules said, whatever observe mode or a person made of it.
--- scans: calls from `from` to `to`, 25 columns; refusals that no rule took part in are left out
+-- scans: calls from `from` to `to`, 26 columns; refusals that no rule took part in are left out
 SELECT
     agent,
     principal,
@@ -26,7 +26,7 @@ SELECT
     policy_ids,
     multiIf(approval_id != '' OR reason IN ('approval_required', 'approval_denied'), 'hold', would_be != '', would_be, decision) AS answer,
     multiIf(reason IN ('approval_required', 'approval_denied'), 'rule', toString(reason)) AS why,
-    count() AS calls,
+    sum(attempts) AS calls,
     argMax(call_id, ts) AS example
 FROM calls
 WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}

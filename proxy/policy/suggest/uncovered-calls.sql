@@ -3,7 +3,7 @@
 -- out: one row for each agent, task class, server, method, tool, prompt and resource; kind: `uncovered` (denied by default,
 --   or would be), `refused` (an observed server's call that a rule would deny), `failed` (that a rule could not judge);
 --   calls, tasks, first and last seen; rules: those that would refuse
--- scans: calls from `from` to `to`, 17 columns
+-- scans: calls from `from` to `to`, 18 columns
 SELECT
     multiIf(reason = 'no_rule', 'uncovered', reason = 'rule_error', 'failed', 'refused') AS kind,
     agent,
@@ -17,7 +17,7 @@ SELECT
     mode,
     arraySort(groupUniqArrayArray(16)(policy_ids)) AS rules,
     toUInt32(uniq(task_id)) AS tasks,
-    count() AS calls,
+    sum(attempts) AS calls,
     min(ts) AS first,
     max(ts) AS last
 FROM calls

@@ -3,7 +3,7 @@
 -- Scans: the calls since then.
 SELECT
     server,
-    toUInt32(count()) AS calls,
+    toUInt32(sum(attempts)) AS calls,
     arraySort(groupUniqArray(10)(agent)) AS agents,
     toUInt32(uniqExact(agent)) AS agent_count,
     toFloat64(toUnixTimestamp64Milli(toDateTime64(max(ts), 3, 'UTC'))) AS last_seen_ms

@@ -93,6 +93,13 @@ describe("a register as it was recorded", () => {
     expect(report.storedRecords).toBe(2);
   });
 
+  test("verifies with records that are of many attempts, each of which the counters count", async () => {
+    const denied = { decision: "deny", outcome: "denied", server: "stormed" } as const;
+    const { dir } = await delivered([draft(331, denied), draft(332, { ...denied, attempts: 180 }), draft(333, denied)]);
+    expect((await register.check([dir])).failures).toEqual([]);
+    expect(await register.store.query("SELECT toUInt32(sum(calls)) AS calls FROM calls_1m WHERE server = 'stormed'")).toEqual([{ calls: 182 }]);
+  });
+
   test("verifies when a batch was delivered twice: the store keeps one", async () => {
     const { spool, dir, producer } = await delivered([draft(321), draft(322)]);
     const batch = await spool.delivery.next(1, { records: 2, bytes: 1e6 });
@@ -160,6 +167,14 @@ describe("a register that was changed", () => {
     expect(report.failures[0]).toMatchObject({ check: "calls", record: `${producer}-1` });
     expect(report.failures[0]?.what).toContain('decision is "deny", its span says "allow"');
     expect(report.failures[0]?.what).toContain("upstream_us is null");
+  });
+
+  test("says so where a record's attempts were made fewer", async () => {
+    const { producer } = await delivered([draft(446, { decision: "deny", outcome: "denied", server: "fewer", attempts: 40 })]);
+    await update("calls", "attempts = 1", `producer = '${producer}'`);
+    const { failures } = await register.check();
+    expect(failures).toContainEqual({ check: "calls", record: `${producer}-1`, what: expect.stringContaining('attempts is 1, its span says 40') });
+    expect(failures).toContainEqual({ check: "minutes", record: expect.stringContaining("fewer"), what: expect.stringContaining("calls_1m counts 40 calls, `calls` has 1") });
   });
 
   test("says that the store lacks what the spool had acknowledged", async () => {

@@ -11,7 +11,7 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 const entry = { name: "github", version: "1.4.0", owner: "team-dev", lifecycle: "approved", handling: { instructions: "quarantine" }, tools: { create_issue: { effect: "write" } } };
 let store: Store;
 let stop: () => Promise<void>;
-const ids = { held: `${producer}-1`, used: `${producer}-2`, excepted: `${producer}-3`, kept: `${producer}-4`, bare: `${producer}-5` };
+const ids = { held: `${producer}-1`, used: `${producer}-2`, excepted: `${producer}-3`, kept: `${producer}-4`, bare: `${producer}-5`, storm: `${producer}-6` };
 
 /** A task with a held call that two people approved, an exception, and a result that was kept back, written by the deciders themselves. */
 beforeAll(async () => {
@@ -40,6 +40,7 @@ beforeAll(async () => {
     callRow(2, t0 + 3 * minute, { ...own, approval_id: approvalId, arg_paths: ["/title", "/body"], arg_flow_from: [0, 1], arg_flow_scores: [0, 0.93] }),
     callRow(3, t0 + 4 * minute, { ...own, basis: "exception", reason: "exception", exception_id: "ex-2" }),
     callRow(4, t0 + 4 * minute, { task_id: "t-1", handling: "quarantine", handling_findings: ["instructions:0.97"], result_digest: "r-kept", outcome: "quarantined" }),
+    callRow(6, t0 + 5 * minute, { ...own, decision: "deny", outcome: "denied", upstream_us: null, attempts: 180 }),
     callRow(5, t0, { task_id: "t-404", approval_id: "ap-404", exception_id: "ex-404", registry_revision: "r-old", policy_version: "v-old" }),
   ]);
   await store.insert("policy_versions", [{ version: "v1", published_at: iso(t0), rules: JSON.stringify([{ id: "hold.writes", effect: "hold", description: "Writes are looked at.", match: { effects: ["write"] } }]) }]);
@@ -63,6 +64,13 @@ describe("signalbox explain", () => {
     expect(words.join("\n")).toMatch(/was held for a person explicitly: a person has to approve it first/);
     expect(words.join("\n")).toContain('ben approved it at 2026-03-02T09:01:00.000Z: "read the diff".\ncleo approved it');
     expect(words.join("\n")).toContain("It was used at 2026-03-02T09:03:00.000Z.");
+  });
+
+  it("says how many attempts a record is of where it is of many, also among the task's calls", async () => {
+    const { words, task, call } = await explainCall(store, ids.storm);
+    expect(words[2]).toBe("This is the record of 180 attempts within about a second that were denied alike; what else it says is the first one's.");
+    expect([Number(call.attempts), task.map((t) => t.attempts)]).toEqual([180, [1, 1, 1, 1, 180]]);
+    expect((await explainCall(store, ids.used)).words.join(" ")).not.toContain("attempts");
   });
 
   it("names the record that an argument came out of", async () => {

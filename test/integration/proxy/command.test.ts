@@ -122,6 +122,31 @@ test("a changed rule is in force on every worker, and a bad file changes nothing
   });
 });
 
+test("workers that are stopped in the middle of a retry storm have every denial on record that they answered", async () => {
+  await start([{ id: "closed", effect: "deny" }]);
+  const seen = { denied: 0, other: 0 };
+  const enough = Promise.withResolvers<void>();
+  let stopped = false;
+  const retrying = Array.from({ length: 6 }, async () => {
+    while (!stopped) {
+      const text = await call(1).then((r) => r.text(), () => "");
+      if (text.includes("Denied by policy")) seen.denied++;
+      else seen.other++;
+      if (seen.denied >= 200) enough.resolve();
+    }
+  });
+  await enough.promise;
+  await stack.roles.get("proxy")!.stop();
+  stopped = true;
+  await Promise.all(retrying);
+  const denied = records().filter((r) => r.reason === "rule");
+  const attempts = denied.reduce((sum, r) => sum + r.attempts, 0);
+  // What a client saw break off may have been denied and recorded before its answer could leave.
+  expect(attempts).toBeGreaterThanOrEqual(seen.denied);
+  expect(attempts).toBeLessThanOrEqual(seen.denied + seen.other);
+  expect(denied.length).toBeLessThan(attempts / 2);
+});
+
 test("stopping ends the calls under way, each with its answer or its record, within five seconds", async () => {
   await start(allowAll, 1);
   const arrived = Promise.withResolvers<void>();

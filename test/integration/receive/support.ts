@@ -21,9 +21,9 @@ export interface TestReceiver {
   stop(): Promise<void>;
 }
 
-export async function startReceiver(connection: Connection, database: string): Promise<TestReceiver> {
+export async function startReceiver(connection: Connection, database: string, folder = migrations): Promise<TestReceiver> {
   const store = createStoreClient({ ...connection, database, caller: "test" });
-  await migrate({ store, folder: migrations, logger: silentLogger });
+  await migrate({ store, folder, logger: silentLogger });
   const traces = createTraceStore({ ...connection, database, maxConnections: 16 });
   const limits = { maxBodyBytes: 16 << 20, maxDecompressedBytes: 64 << 20, maxInFlight: 16 };
   const app = createReceiver({ store: traces, clock: systemClock, logger: silentLogger, limits });

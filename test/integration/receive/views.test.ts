@@ -1,4 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { splitStatements } from "../../../collector/store/sql-file.ts";
 import { startEngine, type TestEngine } from "../../support/engine.ts";
@@ -66,6 +69,34 @@ describe("the tables and views", () => {
     await receiver.store.insert("alert_events", [{ ...event, state: "pending" }, { ...event, state: "firing", previous_state: "pending" }]);
     const rows = await receiver.store.query<{ state: string }>("SELECT state, previous_state, title, ends_at FROM alerts_current");
     expect(rows).toEqual([{ state: "firing", previous_state: "pending", title: "t", ends_at: null }]);
+  });
+});
+
+describe("a store from before a record could be of many attempts", () => {
+  it("counts what it has as one each and goes on from there; a batch that comes again, also after the next start, is known", async () => {
+    const [port = 0] = await freePorts(1);
+    const engine = await startEngine({ port });
+    const folder = mkdtempSync(join(tmpdir(), "signalbox-migrations-"));
+    for (const file of readdirSync(migrations)) if (file < "0010") cpSync(new URL(file, migrations), join(folder, file));
+    const before = await startReceiver(connection(engine), "signalbox", pathToFileURL(`${folder}/`));
+    const [first, second] = [auditBatch("px-old", 1, 10), auditBatch("px-new", 1, 10)];
+    expect(await send(before, first)).toBe(200);
+    await before.stop();
+
+    const receiver = await startReceiver(connection(engine), "signalbox");
+    try {
+      for (const batch of [first, second, second]) expect(await send(receiver, batch)).toBe(200);
+      await engine.kill("SIGKILL");
+      await engine.restart();
+      for (const batch of [first, second]) expect(await send(receiver, batch)).toBe(200);
+      const [totals] = await receiver.store.query(TOTALS);
+      expect(totals).toEqual(totalsOf(20));
+      expect(await receiver.store.query("SELECT sum(attempts) AS stored, (SELECT sum(attempts) FROM calls_from_spans) AS derived FROM calls")).toEqual([{ stored: "20", derived: "20" }]);
+    } finally {
+      await receiver.stop();
+      await engine.stop();
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

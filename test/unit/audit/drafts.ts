@@ -49,6 +49,7 @@ export function draft(n: number, changes: Partial<DraftRecord> = {}): DraftRecor
     reason: "rule_allows",
     mode: "enforce",
     wouldBe: "",
+    attempts: 1,
     outcome: "ok",
     errorType: "",
     rpcCode: "",

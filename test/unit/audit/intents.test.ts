@@ -1,6 +1,7 @@
 import { cp, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import type { DraftRecord } from "../../../collector/record/call-record.ts";
 import { waitFor } from "../../support/wait.ts";
 import { draft } from "./drafts.ts";
 import { editFile, recordsIn, spoolIn, tempDir, testDisk } from "./spools.ts";
@@ -27,6 +28,15 @@ describe("intents", () => {
     });
     await reopened.stop();
     expect((await spoolIn(left)).stats).toMatchObject({ interrupted: 0, headSeq: 2 });
+  });
+
+  test("that a version before this one left have every member that a record has", async () => {
+    const dir = await tempDir();
+    const { attempts, ...before } = draft(1);
+    await (await spoolIn(dir)).intend(before as DraftRecord);
+    const left = await crash(dir);
+    await (await spoolIn(left)).stop();
+    expect(await recordsIn(left)).toEqual([expect.objectContaining({ attempts, spanId: before.spanId, outcome: "interrupted" })]);
   });
 
   test("whose record was written are settled, whether or not anyone said so", async () => {

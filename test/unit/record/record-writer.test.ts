@@ -31,6 +31,7 @@ function any(n: number): DraftRecord {
     requestBytes: n,
     decidedAfterUs: one(null, 5),
     trusted: one(true, false),
+    attempts: one(1, 1, 2, 4096),
   });
 }
 

@@ -33,6 +33,13 @@ describe("attributes", () => {
     expect(keys).not.toContain("signalbox.time.decided_us");
     expect(keys).toContain("signalbox.request.bytes");
   });
+
+  test("say how many attempts a record is of where that is not one, or was not known yet", () => {
+    const attempts = (r: CallRecord) => toAttributes(r).filter(([key]) => key === "signalbox.decision.attempts").map(([, value]) => value);
+    const { attempts: _, ...before } = record();
+    expect([record({ attempts: 1 }), record({ attempts: 180 }), before as CallRecord].map(attempts)).toEqual([[], [180], []]);
+    expect(recordHash(before as CallRecord)).toBe(recordHash(record()));
+  });
 });
 
 describe("the canonical form", () => {

@@ -1,4 +1,5 @@
 import type { ReactNode } from "react";
+import { count } from "../format.ts";
 
 type Shape = "disc" | "triangle" | "diamond" | "square" | "ring";
 
@@ -61,4 +62,9 @@ export function Tag({ word, children }: { word: string; children?: ReactNode }) 
       {children ?? word.replaceAll("_", " ")}
     </span>
   );
+}
+
+/** Beside the decision of a record that is of more than one. */
+export function Attempts({ n }: { n: number }) {
+  return n > 1 ? <span className="muted small nowrap"> {count(n)} attempts</span> : null;
 }

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { get } from "../api.ts";
 import { Loaded, Panel } from "../components/state.tsx";
-import { Tag } from "../components/tag.tsx";
+import { Attempts, Tag } from "../components/tag.tsx";
 import { Foreign } from "../components/text.tsx";
 import { bytes, duration, percent, short } from "../format.ts";
 import { clockTime, stamp, stampMs } from "../time.ts";
@@ -48,7 +48,7 @@ function Decision({ e }: { e: Explanation }) {
   return (
     <Panel title="Decision">
       <dl className="facts">
-        <dt>Decision</dt><dd><Tag word={d.decision} /> {d.basis}</dd>
+        <dt>Decision</dt><dd><Tag word={d.decision} /> {d.basis}<Attempts n={Number(e.call.attempts)} /></dd>
         <dt>Reason</dt><dd>{d.reason || "\u2013"}</dd>
         <dt>Mode</dt><dd>{d.mode}{d.wouldBe ? `, would have been ${d.wouldBe}` : ""}</dd>
         <dt>Policy version</dt><dd className="mono">{d.policyVersion || "\u2013"}{d.policyPublishedMs ? <span className="muted"> in force since {stamp(d.policyPublishedMs)}</span> : null}</dd>
@@ -98,7 +98,7 @@ function TaskCalls({ e }: { e: Explanation }) {
               <td className="mono nowrap"><Link to="/calls/$id" params={{ id: t.callId }}>{clockTime(t.atMs)}</Link></td>
               <td className="clip"><Foreign text={t.server} /></td>
               <td className="clip"><Foreign text={t.tool || t.method} /></td>
-              <td><Tag word={t.decision} /></td>
+              <td><Tag word={t.decision} /><Attempts n={t.attempts} /></td>
               <td><Tag word={t.outcome} /></td>
               <td className="num">{duration(t.durationUs)}</td>
             </tr>

@@ -3,7 +3,7 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { get } from "../api.ts";
 import { useRange } from "../components/range.tsx";
 import { Empty, Failure, Panel } from "../components/state.tsx";
-import { Tag } from "../components/tag.tsx";
+import { Attempts, Tag } from "../components/tag.tsx";
 import { Foreign } from "../components/text.tsx";
 import { count, duration } from "../format.ts";
 import { callFilters, type CallFilter } from "../router.tsx";
@@ -91,7 +91,7 @@ function Row({ call: c }: { call: CallItem }) {
       <td className="clip"><Foreign text={c.server} empty="none" /></td>
       <td className="clip">{c.tool ? <Foreign text={c.tool} /> : <span className="muted"><Foreign text={c.method} /></span>}</td>
       <td className="wide">{c.tier === "high" ? <Tag word="high" /> : <span className="muted">{c.tier || "\u2013"}</span>}</td>
-      <td className="nowrap"><Tag word={c.decision} />{c.mode === "observe" ? <span className="muted small"> observed</span> : null}</td>
+      <td className="nowrap"><Tag word={c.decision} /><Attempts n={c.attempts} />{c.mode === "observe" ? <span className="muted small"> observed</span> : null}</td>
       <td className="clip wide"><Foreign text={c.rules.join(", ")} empty={c.basis === "default" ? "default" : "\u2013"} /></td>
       <td><Tag word={c.outcome} /></td>
       <td className="num wide">{duration(c.proxyUs)}</td>
