@@ -5,7 +5,7 @@ import { serialize } from "../transport/envelope.ts";
 import { requestHeaders } from "../upstream/headers.ts";
 import type { Upstream } from "../upstream/upstreams.ts";
 import { AnswerRelay } from "./answer.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Exchange, UpstreamCall } from "./exchange.ts";
 import type { Refusal } from "./refusal.ts";
 import { newSpanId } from "./trace.ts";
 
@@ -25,8 +25,7 @@ export function forward(exchange: Exchange, upstream: Upstream, options: Forward
   const handler = new Forwarding(exchange, options.longLived);
 
   // Closing the response is how a client of the newest revision cancels: it must reach the upstream.
-  exchange.onClose = () => handler.clientGone();
-  exchange.onInterrupt(() => handler.interrupt());
+  exchange.upstreamCall = handler;
   exchange.longLived = options.longLived;
   call.forwarded();
   upstream.dispatcher.dispatch(
@@ -51,7 +50,7 @@ function outboundBody(exchange: Exchange, traceparent: string): string {
 }
 
 /** Follows one request to the upstream from its start to its end, whichever way it ends. */
-class Forwarding implements Dispatcher.DispatchHandler {
+class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
   readonly #exchange: Exchange;
   readonly #longLived: boolean;
   #controller: Dispatcher.DispatchController | null = null;
