@@ -1,0 +1,63 @@
+import { hash } from "node:crypto";
+
+/**
+ * The tree hash of RFC 6962, section 2.1: a leaf is hashed behind a zero byte and an inner node behind a one, so that no
+ * node can be passed off as a leaf. The leaves are the records' hashes.
+ */
+const LEAF = Buffer.of(0);
+const NODE = Buffer.of(1);
+export const HASH_BYTES = 32;
+
+const sha256 = (...parts: readonly Uint8Array[]): Buffer => hash("sha256", Buffer.concat(parts), "buffer");
+
+export const leafHash = (data: Uint8Array): Buffer => sha256(LEAF, data);
+export const nodeHash = (left: Uint8Array, right: Uint8Array): Buffer => sha256(NODE, left, right);
+
+/** `leaves` holds the leaves' data one behind the other, `HASH_BYTES` each. The tree of none is the hash of nothing. */
+export function merkleRoot(leaves: Uint8Array, from = 0, to = leaves.length / HASH_BYTES): Buffer {
+  if (from === to) return sha256();
+  // Roots of the complete subtrees so far, with as many leaves as the bits of their count say.
+  const subtrees: Buffer[] = [];
+  for (let i = from; i < to; i++) {
+    let root = leafHash(leafAt(leaves, i));
+    for (let full = i - from; full & 1; full >>>= 1) root = nodeHash(subtrees.pop()!, root);
+    subtrees.push(root);
+  }
+  return subtrees.reduceRight((right, left) => nodeHash(left, right));
+}
+
+/** The siblings on the way from leaf `index` to the root, lowest first. */
+export function inclusionPath(leaves: Uint8Array, index: number, from = 0, to = leaves.length / HASH_BYTES): Buffer[] {
+  if (to - from <= 1) return [];
+  const split = from + largestPowerBelow(to - from);
+  return index < split
+    ? [...inclusionPath(leaves, index, from, split), merkleRoot(leaves, split, to)]
+    : [...inclusionPath(leaves, index, split, to), merkleRoot(leaves, from, split)];
+}
+
+/** The root that `path` leads to from the leaf `data` at `index` of `size`; null where the path has the wrong length. */
+export function rootOfPath(data: Uint8Array, index: number, size: number, path: readonly Uint8Array[]): Buffer | null {
+  if (index >= size) return null;
+  let [at, last] = [index, size - 1];
+  let root = leafHash(data);
+  for (const sibling of path) {
+    if (last === 0) return null;
+    if (at % 2 === 1 || at === last) {
+      root = nodeHash(sibling, root);
+      // A node without a right neighbour is carried up to the level on which it has a left one.
+      while (at % 2 === 0 && at > 0) [at, last] = [at / 2, Math.floor(last / 2)];
+    } else {
+      root = nodeHash(root, sibling);
+    }
+    [at, last] = [Math.floor(at / 2), Math.floor(last / 2)];
+  }
+  return last === 0 ? root : null;
+}
+
+const leafAt = (leaves: Uint8Array, i: number): Uint8Array => leaves.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES);
+
+function largestPowerBelow(n: number): number {
+  let power = 1;
+  while (power * 2 < n) power *= 2;
+  return power;
+}
