@@ -4,7 +4,7 @@ import type { Store } from "../store/client.ts";
 import { loadSql } from "../store/sql-file.ts";
 import { CHECKPOINT, KEY, type Checkpoint, type KeyStatement } from "./checkpoint/entry.ts";
 import { readLog } from "./checkpoint/log-reader.ts";
-import { HASH_BYTES, inclusionPath, merkleRoot } from "./checkpoint/merkle.ts";
+import { HASH_BYTES, hashesIn, inclusionPath, merkleRoot } from "./checkpoint/merkle.ts";
 import type { Proof } from "./checkpoint/proof.ts";
 import { dayBefore, sqlTime } from "./time.ts";
 
@@ -32,13 +32,14 @@ export async function prove(options: { store: Store; logFile: string; call: stri
   }
   const [record] = await store.query<{ hash: string; form: [string, string][] }>(recordSql, { producer, seq });
   if (!record) throw new SignalboxError("E_AUDIT_PROOF", `${call} is not in the store, and checkpoint ${checkpoint.event_id} says that it was recorded`);
-  const leaves = await readHashes(store, checkpoint);
-  if (merkleRoot(leaves).toString("hex") !== checkpoint.merkle_root) {
+  const hashes = await readHashes(store, checkpoint);
+  const [leaves, size] = [hashesIn(hashes), hashes.length / HASH_BYTES];
+  if (merkleRoot(leaves, size).toString("hex") !== checkpoint.merkle_root) {
     throw new SignalboxError("E_AUDIT_PROOF", `the stored records are not the ones that checkpoint ${checkpoint.event_id} was signed over`, {
       remedy: "run `signalbox audit verify`: it names what was changed",
     });
   }
-  const path = inclusionPath(leaves, seq - Number(checkpoint.first_seq)).map((one) => one.toString("hex"));
+  const path = inclusionPath(leaves, seq - Number(checkpoint.first_seq), size).map((one) => one.toString("hex"));
   return { format: "signalbox-proof/1", event_id: call, event_hash: record.hash, form: record.form, path, checkpoint, keys };
 }
 

@@ -7,7 +7,6 @@ import type { OutboxState } from "./anchor/outbox.ts";
 import type { ChainHead } from "./chain.ts";
 import { CHECKPOINT, entryProblem, keyIdOf, type Checkpoint, type KnownKeys, type LogEntry } from "./checkpoint/entry.ts";
 import { entryIndex, entryLogId, readLog } from "./checkpoint/log-reader.ts";
-import type { SpoolReader } from "./reader.ts";
 import type { Scope, StoredChains } from "./verify-chains.ts";
 import type { Findings } from "./verify-report.ts";
 
@@ -28,7 +27,7 @@ export interface CheckpointScope {
 /** Signatures, links, and that each producer's checkpoints continue each other. */
 export async function verifyLog({ logFile, trusted }: CheckpointScope, findings: Findings): Promise<SignedLog> {
   const entries: LogEntry[] = [];
-  const keys: KnownKeys = new Map(trusted ? [[keyIdOf(trusted), trusted]] : []);
+  const keys: KnownKeys = new Map();
   const heads = new Map<string, ChainHead>();
   let line = 0;
   for await (const lines of readLog(logFile)) {
@@ -38,6 +37,8 @@ export async function verifyLog({ logFile, trusted }: CheckpointScope, findings:
         findings.failAt("checkpoints", `line ${line}`, `is no entry of a checkpoint log (${logFile})`);
         continue;
       }
+      // A copy that begins later has lost the statements before; who has a key of that time can go on from there.
+      if (entries.length === 0 && trusted && entryIndex(entry) > 1) keys.set(keyIdOf(trusted), trusted);
       const problem = placeProblem(entries.at(-1), entry) ?? entryProblem(entry, keys);
       if (problem) findings.failAt("checkpoints", entry.event_id, problem);
       if (entry.event_type === CHECKPOINT) checkContinues(entry, heads, findings);
@@ -46,7 +47,7 @@ export async function verifyLog({ logFile, trusted }: CheckpointScope, findings:
   }
   const first = entries[0];
   if (first && entryIndex(first) !== 1) findings.note(`the checkpoint log at hand starts at ${first.event_id}`);
-  if (trusted && entries.length > 0 && !entries.some((entry) => entry.event_type !== CHECKPOINT && entry.public_key === trusted)) {
+  if (trusted && entries.length > 0 && ![...keys.values()].includes(trusted)) {
     findings.failAt("checkpoints", first?.event_id ?? "", "no key of the log is the one that is trusted");
   }
   return { file: logFile, entries };
@@ -88,10 +89,15 @@ export async function verifyCopy(store: Store, log: SignedLog, shipped: number, 
   return missing;
 }
 
-/** Each checkpoint's last record, which the chain ties all before it to, against the stored row. */
-export async function verifyHeads(log: SignedLog, scope: Scope, chains: StoredChains, spools: readonly SpoolReader[], findings: Findings): Promise<void> {
-  const waiting = new Map<string, number>();
-  for (const spool of spools) waiting.set(spool.producer, (await spool.cursor()).acked.seq);
+/** The numbers that a producer's checkpoints end with. */
+export function signedSeqs(log: SignedLog | null, producer: string): Set<number> {
+  const checkpoints = log?.entries.filter((entry) => entry.event_type === CHECKPOINT) ?? [];
+  return new Set(checkpoints.filter((entry) => entry.producer === producer).map((entry) => Number(entry.last_seq)));
+}
+
+/** Each checkpoint's last record, which the chain ties all before it to, against the stored row, or the spool's where it is
+ * still on its way. `spooled` is by producer and number. */
+export function verifyHeads(log: SignedLog, scope: Scope, chains: StoredChains, spooled: ReadonlyMap<string, ReadonlyMap<number, string>>, findings: Findings): void {
   const expired = new Set<string>();
   const signed = new Map<string, number>();
   for (const entry of log.entries) {
@@ -100,9 +106,8 @@ export async function verifyHeads(log: SignedLog, scope: Scope, chains: StoredCh
     const seq = Number(entry.last_seq);
     signed.set(producer, seq);
     if (seq < (scope.starts.get(producer)?.seq ?? 0)) continue;
-    const hash = chains.hashOf(producer, seq);
+    const hash = chains.hashOf(producer, seq) ?? spooled.get(producer)?.get(seq);
     if (hash === entry.head_hash) continue;
-    if (hash === undefined && seq > (waiting.get(producer) ?? Infinity)) continue;
     if (hash === undefined && seq < (chains.firstSeq(producer) ?? 0)) expired.add(producer);
     else findings.fail("checkpoints", producer, seq, `${entry.event_id} was signed over hash ${entry.head_hash}, the store has ${hash ?? describeEnd(chains, producer)}`);
   }

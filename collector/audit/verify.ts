@@ -5,7 +5,7 @@ import { CHECKPOINT } from "./checkpoint/entry.ts";
 import type { SpoolReader } from "./reader.ts";
 import { sqlTime } from "./time.ts";
 import { readChains, type Scope } from "./verify-chains.ts";
-import { verifyAnchors, verifyCopy, verifyHeads, verifyLog, type CheckpointScope, type SignedLog } from "./verify-checkpoints.ts";
+import { signedSeqs, verifyAnchors, verifyCopy, verifyHeads, verifyLog, type CheckpointScope, type SignedLog } from "./verify-checkpoints.ts";
 import { Findings, type VerifyReport } from "./verify-report.ts";
 import { verifySpool } from "./verify-spool.ts";
 import { verifyCalls, verifyJoin, verifyMinutes, verifyRows } from "./verify-store.ts";
@@ -33,14 +33,16 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const { spools, store, checkpoints, clock } = options;
   const startedNs = clock.monotonicNs();
   const findings = new Findings(options.maxFailures ?? MAX_FAILURES);
-  for (const spool of spools) await verifySpool(spool, findings);
   const log = checkpoints ? await verifyLog(checkpoints, findings) : null;
-  if (store) await verifyStore(options, store, log, findings);
+  // Spools before the store: a record that is delivered meanwhile is then seen twice and not missed.
+  const spooled = new Map<string, ReadonlyMap<number, string>>();
+  for (const spool of spools) spooled.set(spool.producer, await verifySpool(spool, findings, signedSeqs(log, spool.producer)));
+  if (store) await verifyStore(options, store, log, spooled, findings);
   findings.checkpoints = log?.entries.filter((entry) => entry.event_type === CHECKPOINT).length ?? 0;
   return findings.report(Number((clock.monotonicNs() - startedNs) / 1_000_000n));
 }
 
-async function verifyStore(options: VerifyOptions, store: Store, log: SignedLog | null, findings: Findings): Promise<void> {
+async function verifyStore(options: VerifyOptions, store: Store, log: SignedLog | null, spooled: ReadonlyMap<string, ReadonlyMap<number, string>>, findings: Findings): Promise<void> {
   const { spools, checkpoints } = options;
   const { shipped } = log && checkpoints?.outboxes ? await verifyAnchors(checkpoints.outboxes, log, findings) : { shipped: 0 };
   const missing = log ? await verifyCopy(store, log, shipped, findings) : [];
@@ -52,7 +54,7 @@ async function verifyStore(options: VerifyOptions, store: Store, log: SignedLog 
   await verifyCalls(store, scope, chains, findings);
   if (scope.producer === "") await verifyMinutes(store, scope, findings);
   for (const spool of spools) await verifyJoin(store, spool, chains, findings);
-  if (log && log.entries.length > 0) await verifyHeads(log, scope, chains, spools, findings);
+  if (log && log.entries.length > 0) verifyHeads(log, scope, chains, spooled, findings);
 }
 
 /** From the last checkpoint before the time on, which the first record must be chained to; of a producer that has none, from

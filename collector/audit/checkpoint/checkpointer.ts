@@ -8,7 +8,7 @@ import { readProducer } from "../layout.ts";
 import type { Checkpoint } from "./entry.ts";
 import { dropLeaves, readLeaves, type Leaves } from "./leaves.ts";
 import type { CheckpointClaim, CheckpointLog, LogState } from "./log.ts";
-import { HASH_BYTES, merkleRoot } from "./merkle.ts";
+import { HASH_BYTES, hashesIn, merkleRoot } from "./merkle.ts";
 
 export interface CheckpointerOptions {
   readonly log: CheckpointLog;
@@ -100,7 +100,7 @@ async function nextClaim(dir: string, producer: string, state: LogState): Promis
     last_seq: String(first.firstSeq + hashes.length / HASH_BYTES - 1),
     first_previous_hash: first.previousHash,
     head_hash: hashes.toString("hex", hashes.length - HASH_BYTES),
-    merkle_root: merkleRoot(hashes).toString("hex"),
+    merkle_root: merkleRoot(hashesIn(hashes), hashes.length / HASH_BYTES).toString("hex"),
   };
 }
 

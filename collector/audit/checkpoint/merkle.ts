@@ -13,13 +13,19 @@ const sha256 = (...parts: readonly Uint8Array[]): Buffer => hash("sha256", Buffe
 export const leafHash = (data: Uint8Array): Buffer => sha256(LEAF, data);
 export const nodeHash = (left: Uint8Array, right: Uint8Array): Buffer => sha256(NODE, left, right);
 
-/** `leaves` holds the leaves' data one behind the other, `HASH_BYTES` each. The tree of none is the hash of nothing. */
-export function merkleRoot(leaves: Uint8Array, from = 0, to = leaves.length / HASH_BYTES): Buffer {
+/** A leaf's data, by its position. */
+export type LeafAt = (index: number) => Uint8Array;
+
+/** Leaves that are hashes, one behind the other. */
+export const hashesIn = (bytes: Uint8Array): LeafAt => (i) => bytes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES);
+
+/** Over the leaves `from` to before `to`. The tree of none is the hash of nothing. */
+export function merkleRoot(leafAt: LeafAt, to: number, from = 0): Buffer {
   if (from === to) return sha256();
   // Roots of the complete subtrees so far, with as many leaves as the bits of their count say.
   const subtrees: Buffer[] = [];
   for (let i = from; i < to; i++) {
-    let root = leafHash(leafAt(leaves, i));
+    let root = leafHash(leafAt(i));
     for (let full = i - from; full & 1; full >>>= 1) root = nodeHash(subtrees.pop()!, root);
     subtrees.push(root);
   }
@@ -27,12 +33,12 @@ export function merkleRoot(leaves: Uint8Array, from = 0, to = leaves.length / HA
 }
 
 /** The siblings on the way from leaf `index` to the root, lowest first. */
-export function inclusionPath(leaves: Uint8Array, index: number, from = 0, to = leaves.length / HASH_BYTES): Buffer[] {
+export function inclusionPath(leafAt: LeafAt, index: number, to: number, from = 0): Buffer[] {
   if (to - from <= 1) return [];
   const split = from + largestPowerBelow(to - from);
   return index < split
-    ? [...inclusionPath(leaves, index, from, split), merkleRoot(leaves, split, to)]
-    : [...inclusionPath(leaves, index, split, to), merkleRoot(leaves, from, split)];
+    ? [...inclusionPath(leafAt, index, split, from), merkleRoot(leafAt, to, split)]
+    : [...inclusionPath(leafAt, index, to, split), merkleRoot(leafAt, split, from)];
 }
 
 /** The root that `path` leads to from the leaf `data` at `index` of `size`; null where the path has the wrong length. */
@@ -53,8 +59,6 @@ export function rootOfPath(data: Uint8Array, index: number, size: number, path: 
   }
   return last === 0 ? root : null;
 }
-
-const leafAt = (leaves: Uint8Array, i: number): Uint8Array => leaves.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES);
 
 function largestPowerBelow(n: number): number {
   let power = 1;
