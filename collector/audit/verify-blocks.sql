@@ -13,43 +13,46 @@ WITH
     (toUInt64({key_low:UInt64}), toUInt64({key_high:UInt64})) AS key,
     mapKeys(SpanAttributes) AS ks,
     mapValues(SpanAttributes) AS vs,
-    -- The four that tell a record's place are neighbours in key order.
+    -- The four that tell a record's place are neighbours in key order, and so are the times.
     indexOf(ks, 'signalbox.audit.hash') AS at,
-    arrayMap((k, v) -> concat(toString(length(k)), ':', k, toString(length(v)), ':', v), ks, vs) AS framed,
-    SpanAttributes['signalbox.time.answered_us'] AS answered_us,
-    SpanAttributes['signalbox.time.decided_us'] AS decided_us,
-    SpanAttributes['signalbox.time.forwarded_us'] AS forwarded_us,
+    arraySlice(ks, at, 4) = ['signalbox.audit.hash', 'signalbox.audit.prev_hash', 'signalbox.audit.producer', 'signalbox.audit.seq'] AS placed,
+    indexOf(ks, 'signalbox.time.proxy_us') AS times,
+    arrayMap(
+        (k, v) -> concat(toString(length(k)), ':', k, toString(length(v)), ':', v),
+        arrayConcat(arraySlice(ks, 1, at - 1), arraySlice(ks, at + 1)),
+        arrayConcat(arraySlice(vs, 1, at - 1), arraySlice(vs, at + 1))
+    ) AS framed,
+    arrayMap((k, v) -> sipHash64Keyed(key, concat(k, '=', v)), ks, vs) AS hashes,
+    if(ks[times - 1] = 'signalbox.time.forwarded_us', toUInt64OrNull(vs[times - 1]), NULL) AS forwarded_us,
+    multiIf(ks[times - 3] = 'signalbox.time.answered_us', toUInt64OrNull(vs[times - 3]), ks[times - 2] = 'signalbox.time.answered_us', toUInt64OrNull(vs[times - 2]), NULL) AS answered_us,
     rows AS (
         SELECT
             Timestamp,
-            vs[at] AS hash,
-            vs[at + 1] AS prev_hash,
-            vs[at + 2] AS producer,
-            toUInt64OrZero(vs[at + 3]) AS seq,
-            arraySlice(ks, at, 4) = ['signalbox.audit.hash', 'signalbox.audit.prev_hash', 'signalbox.audit.producer', 'signalbox.audit.seq']
-                AND hash = lower(hex(SHA256(concat(
+            if(placed, vs[at], SpanAttributes['signalbox.audit.hash']) AS hash,
+            if(placed, vs[at + 1], SpanAttributes['signalbox.audit.prev_hash']) AS prev_hash,
+            if(placed, vs[at + 2], SpanAttributes['signalbox.audit.producer']) AS producer,
+            toUInt64OrZero(if(placed, vs[at + 3], SpanAttributes['signalbox.audit.seq'])) AS seq,
+            placed AND unhex(hash) = SHA256(concat(
                     '6:@trace', toString(length(TraceId)), ':', TraceId,
                     '5:@span', toString(length(SpanId)), ':', SpanId,
                     '7:@parent', toString(length(ParentSpanId)), ':', ParentSpanId,
                     '9:@start_us', toString(length(toString(intDiv(toUnixTimestamp64Nano(Timestamp), 1000)))), ':', toString(intDiv(toUnixTimestamp64Nano(Timestamp), 1000)),
                     '12:@duration_us', toString(length(toString(intDiv(Duration, 1000)))), ':', toString(intDiv(Duration, 1000)),
                     '5:@name', toString(length(SpanName)), ':', toString(SpanName),
-                    arrayStringConcat(arraySlice(framed, 1, at - 1)),
-                    arrayStringConcat(arraySlice(framed, at + 1))
-                ))))
-                AND toUnixTimestamp64Nano(Timestamp) % 1000 = 0 AND Duration % 1000 = 0 AS intact,
+                    arrayStringConcat(framed)
+                ))
+                AND toUnixTimestamp64Nano(Timestamp) % 1000 = 0 AND Duration % 1000 = 0 AND hash = lower(hash) AS intact,
             sipHash64Keyed(
                 key, seq, toUnixTimestamp64Nano(Timestamp), TraceId, SpanId, ParentSpanId, intDiv(Duration, 1000),
-                ifNull(toString(accurateCastOrNull(toUInt64OrNull(answered_us) - toUInt64OrNull(forwarded_us), 'UInt64')), 'null'),
-                arraySum(arrayMap((k, v) -> sipHash64Keyed(key, concat(k, '=', v)), ks, vs))
-                    - sipHash64Keyed(key, concat('signalbox.audit.hash=', hash))
-                    - sipHash64Keyed(key, concat('signalbox.audit.prev_hash=', prev_hash))
-                    - (answered_us != '') * sipHash64Keyed(key, concat('signalbox.time.answered_us=', answered_us))
-                    - (decided_us != '') * sipHash64Keyed(key, concat('signalbox.time.decided_us=', decided_us))
-                    - (forwarded_us != '') * sipHash64Keyed(key, concat('signalbox.time.forwarded_us=', forwarded_us))
+                ifNull(answered_us >= forwarded_us ? answered_us - forwarded_us : -1, -1),
+                arraySum(hashes) - hashes[at] - hashes[at + 1]
+                    - startsWith(ks[times - 1], 'signalbox.time.') * hashes[times - 1]
+                    - startsWith(ks[times - 2], 'signalbox.time.') * hashes[times - 2]
+                    - startsWith(ks[times - 3], 'signalbox.time.') * hashes[times - 3]
             ) AS content
         FROM otel_traces
-        WHERE SpanKind = 'Server' AND at > 0 AND Timestamp >= {since:DateTime64(6, 'UTC')}
+        PREWHERE SpanKind = 'Server'
+        WHERE producer != '' AND Timestamp >= {since:DateTime64(6, 'UTC')}
             AND ({producer:String} = '' OR producer = {producer:String})
             AND ({whole:UInt8} OR (has({producers:Array(String)}, producer) AND seq >= {starts:Array(UInt64)}[indexOf({producers:Array(String)}, producer)]))
     )

@@ -14,7 +14,7 @@ SELECT
     toUInt32(intDiv(seq, 65536)) AS block,
     toUInt32(count()) AS records,
     toString(sum(sipHash64Keyed(
-        key, seq, toUnixTimestamp64Micro(ts) * 1000, trace_id, span_id, parent_span_id, duration_us, ifNull(toString(upstream_us), 'null'),
+        key, seq, toUnixTimestamp64Micro(ts) * 1000, trace_id, span_id, parent_span_id, duration_us, ifNull(toInt64(upstream_us), -1),
         -- A function of one dictionary-encoded column is computed once a value and not once a row.
         (agent != '') * sipHash64Keyed(key, concat('signalbox.agent=', agent))
         + (approval_id != '') * sipHash64Keyed(key, concat('signalbox.approval.id=', approval_id))

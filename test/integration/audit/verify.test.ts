@@ -142,6 +142,20 @@ describe("a register that was changed", () => {
     expect(report.failures.map((f) => f.record)).toEqual(report.failures.map(() => `${producer}-2`));
   });
 
+  test("names the last record when its hash was taken away, though nothing signed it yet", async () => {
+    const { producer } = await delivered([425, 426].map((n) => draft(n)));
+    await update("otel_traces", "SpanAttributes = mapFilter((k, v) -> k != 'signalbox.audit.hash', SpanAttributes)", `SpanAttributes['signalbox.audit.producer'] = '${producer}' AND SpanAttributes['signalbox.audit.seq'] = '2'`);
+    const report = await register.check([], { producer });
+    expect(report.failures).toContainEqual({ check: "rows", record: `${producer}-2`, what: expect.stringContaining("was changed") });
+  });
+
+  test("takes attributes in another order for the same record", async () => {
+    const { producer } = await delivered([427, 428].map((n) => draft(n)));
+    await update("otel_traces", "SpanAttributes = mapFromArrays(arrayReverse(mapKeys(SpanAttributes)), arrayReverse(mapValues(SpanAttributes)))", `SpanAttributes['signalbox.audit.producer'] = '${producer}'`);
+    const report = await register.check([], { producer });
+    expect(report).toMatchObject({ failures: [], storedRecords: 2 });
+  });
+
   test("names the record after a gap, and the calls that no span proves", async () => {
     const { producer } = await delivered([431, 432, 433].map((n) => draft(n)));
     await mutate(`otel_traces DELETE WHERE SpanAttributes['signalbox.audit.producer'] = '${producer}' AND SpanAttributes['signalbox.audit.seq'] = '2'`);
