@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { SignalboxError } from "../../kernel/errors.ts";
 import type { Stoppable } from "../../kernel/lifecycle.ts";
 import type { Logger } from "../../kernel/log.ts";
@@ -8,7 +9,7 @@ import { readProducer } from "../layout.ts";
 import type { Checkpoint } from "./entry.ts";
 import { dropLeaves, readLeaves, type Leaves } from "./leaves.ts";
 import type { CheckpointClaim, CheckpointLog, LogState } from "./log.ts";
-import { HASH_BYTES, hashesIn, merkleRoot } from "./merkle.ts";
+import { GrowingTree, HASH_BYTES, hashesIn } from "./merkle.ts";
 
 export interface CheckpointerOptions {
   readonly log: CheckpointLog;
@@ -26,6 +27,9 @@ export interface Checkpointer extends Stoppable {
 
 /** So that no proof is longer than twenty hashes, and no checkpoint holds more than 32 MB in memory. */
 const MAX_RECORDS = 2 ** 20;
+
+/** Leaves a turn of the event loop, some milliseconds' worth: this process hands new connections to the workers. */
+const SLICE = 500;
 
 /**
  * Signs checkpoints on a timer and at `stop`, in the process that makes no calls: it reads the hashes that the workers left
@@ -100,8 +104,18 @@ async function nextClaim(dir: string, producer: string, state: LogState): Promis
     last_seq: String(first.firstSeq + hashes.length / HASH_BYTES - 1),
     first_previous_hash: first.previousHash,
     head_hash: hashes.toString("hex", hashes.length - HASH_BYTES),
-    merkle_root: merkleRoot(hashesIn(hashes), hashes.length / HASH_BYTES).toString("hex"),
+    merkle_root: (await rootOf(hashes)).toString("hex"),
   };
+}
+
+async function rootOf(hashes: Buffer): Promise<Buffer> {
+  const [leafAt, size] = [hashesIn(hashes), hashes.length / HASH_BYTES];
+  const tree = new GrowingTree();
+  for (let i = 0; i < size; i++) {
+    if (i % SLICE === 0) await nextTurn();
+    tree.add(leafAt(i));
+  }
+  return tree.root();
 }
 
 function fork(producer: string, seq: number): SignalboxError {

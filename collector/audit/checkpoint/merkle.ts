@@ -4,14 +4,40 @@ import { hash } from "node:crypto";
  * The tree hash of RFC 6962, section 2.1: a leaf is hashed behind a zero byte and an inner node behind a one, so that no
  * node can be passed off as a leaf. The leaves are the records' hashes.
  */
-const LEAF = Buffer.of(0);
-const NODE = Buffer.of(1);
+const LEAF = 0;
+const NODE = 1;
 export const HASH_BYTES = 32;
 
-const sha256 = (...parts: readonly Uint8Array[]): Buffer => hash("sha256", Buffer.concat(parts), "buffer");
+const sha256 = (bytes: Uint8Array): Buffer => hash("sha256", bytes, "buffer");
 
-export const leafHash = (data: Uint8Array): Buffer => sha256(LEAF, data);
-export const nodeHash = (left: Uint8Array, right: Uint8Array): Buffer => sha256(NODE, left, right);
+export const leafHash = (data: Uint8Array): Buffer => sha256(Buffer.concat([Buffer.of(LEAF), data]));
+
+/** One node at a time is hashed, so one piece of memory does for all. */
+const node = Buffer.alloc(1 + 2 * HASH_BYTES, NODE);
+
+export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
+  node.set(left, 1);
+  node.set(right, 1 + HASH_BYTES);
+  return sha256(node);
+}
+
+/** A tree that grows by its right edge. It keeps the roots of its complete subtrees, as many as the bits of its size say. */
+export class GrowingTree {
+  readonly #subtrees: Buffer[] = [];
+  #size = 0;
+
+  add(data: Uint8Array): void {
+    let root = leafHash(data);
+    for (let full = this.#size; full & 1; full >>>= 1) root = nodeHash(this.#subtrees.pop()!, root);
+    this.#subtrees.push(root);
+    this.#size++;
+  }
+
+  /** The tree of no leaf is the hash of nothing. */
+  root(): Buffer {
+    return this.#size === 0 ? sha256(new Uint8Array(0)) : this.#subtrees.reduceRight((right, left) => nodeHash(left, right));
+  }
+}
 
 /** A leaf's data, by its position. */
 export type LeafAt = (index: number) => Uint8Array;
@@ -19,17 +45,11 @@ export type LeafAt = (index: number) => Uint8Array;
 /** Leaves that are hashes, one behind the other. */
 export const hashesIn = (bytes: Uint8Array): LeafAt => (i) => bytes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES);
 
-/** Over the leaves `from` to before `to`. The tree of none is the hash of nothing. */
+/** Over the leaves `from` to before `to`. */
 export function merkleRoot(leafAt: LeafAt, to: number, from = 0): Buffer {
-  if (from === to) return sha256();
-  // Roots of the complete subtrees so far, with as many leaves as the bits of their count say.
-  const subtrees: Buffer[] = [];
-  for (let i = from; i < to; i++) {
-    let root = leafHash(leafAt(i));
-    for (let full = i - from; full & 1; full >>>= 1) root = nodeHash(subtrees.pop()!, root);
-    subtrees.push(root);
-  }
-  return subtrees.reduceRight((right, left) => nodeHash(left, right));
+  const tree = new GrowingTree();
+  for (let i = from; i < to; i++) tree.add(leafAt(i));
+  return tree.root();
 }
 
 /** The siblings on the way from leaf `index` to the root, lowest first. */
