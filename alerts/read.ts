@@ -11,6 +11,8 @@ const jobOf: Readonly<Record<Finding["detector"], string>> = {
   latency_drift: "latency-drift",
   unusual_sequence: "unusual-sequences",
   sequence_gap: "sequence-gaps",
+  late_record: "sequence-gaps",
+  duplicate_record: "sequence-gaps",
   control_change: "control-changes",
   deprecated_use: "deprecated-servers",
 };

@@ -59,7 +59,14 @@ export const analyticsConfigSchema = z.strictObject({
       fdr: share.default(0.05),
     })
     .prefault({}),
-  sequenceGaps: z.strictObject({ lookBackMs: ms.default(1 * days), latenessMs: ms.default(5 * minutes) }).prefault({}),
+  sequenceGaps: z
+    .strictObject({
+      lookBackMs: ms.default(1 * days),
+      latenessMs: ms.default(5 * minutes),
+      /** A record is late when it is stored so long after its call ended. */
+      lateAfterMs: ms.default(5 * minutes),
+    })
+    .prefault({}),
   controlChanges: z.strictObject({ latenessMs: ms.default(1 * minutes) }).prefault({}),
   leadershipMetrics: z.strictObject({ periodMs: ms.default(7 * days), latenessMs: ms.default(10 * minutes) }).prefault({}),
 });

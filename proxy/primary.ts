@@ -2,6 +2,8 @@ import { fork, type ChildProcess } from "node:child_process";
 import cluster from "node:cluster";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { auditConfigSchema } from "../collector/audit/config.ts";
+import { startNotary } from "../collector/audit/notary.ts";
 import type { CommandContext } from "../collector/kernel/command.ts";
 import { storeConfigSchema } from "../collector/config.ts";
 import { SignalboxError, formatProblem } from "../collector/kernel/errors.ts";
@@ -63,6 +65,7 @@ export async function runPrimary(context: CommandContext, overrides: ProxyOverri
     lifecycle.add("stdio host", () => stdio.stop());
     await started(stdio);
 
+    await startCheckpoints(context, lifecycle);
     cluster.setupPrimary({ exec: entry, args: ["proxy", "--role", "worker"], execArgv: process.execArgv });
     const count = config.workers > 0 ? config.workers : availableParallelism();
     const workers = Array.from({ length: count }, (_, slot) =>
@@ -124,6 +127,17 @@ function childEnvironment(file: string | null, dataDir: string, overrides: Proxy
   if (file !== null) env.SIGNALBOX_CONFIG = file;
   for (const [name, value] of Object.entries(overrides)) env[`SIGNALBOX_PROXY_${name.toUpperCase()}`] = String(value);
   return env;
+}
+
+/** Before the workers, and so stopped after them: what they recorded last is signed as well. */
+async function startCheckpoints(context: CommandContext, lifecycle: Lifecycle): Promise<void> {
+  const source = context.config();
+  const { url, username, password, database } = source.section("store", storeConfigSchema);
+  const store = createStoreClient({ url, username, password, database, caller: "proxy/checkpoints" });
+  lifecycle.add("store of checkpoints", () => store.close());
+  const { dataDir, baseDir } = source;
+  const notary = await startNotary({ dataDir, baseDir, config: source.section("audit", auditConfigSchema), store, clock: context.clock, logger: context.logger("checkpoints") });
+  lifecycle.add("checkpoints", () => notary.stop());
 }
 
 function publish(context: CommandContext, control: ControlHub): Publisher {

@@ -1,47 +1,64 @@
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { Clock } from "../kernel/clock.ts";
-import type { RegisterCommands } from "../kernel/command.ts";
+import type { Command } from "commander";
+import type { CommandContext, RegisterCommands } from "../kernel/command.ts";
 import { SignalboxError } from "../kernel/errors.ts";
 import { storeConfigSchema } from "../config.ts";
-import { createStoreClient, type Store } from "../store/client.ts";
+import { createStoreClient } from "../store/client.ts";
+import { auditDir, logFile, outboxDir } from "./checkpoint/files.ts";
 import { PRODUCER_FILE } from "./layout.ts";
+import { readTrustedKey, registerAuditKeys, registerProofs } from "./proof-command.ts";
 import { openSpoolReader, type SpoolReader } from "./reader.ts";
-import { describeReport, Findings, type VerifyReport } from "./verify-report.ts";
-import { verifySpool } from "./verify-spool.ts";
-import { verifyCalls, verifyJoin, verifyMinutes, verifyRows, type Scope } from "./verify-store.ts";
+import { sinceMsOf } from "./time.ts";
+import { verify, type VerifyOptions } from "./verify.ts";
+import { describeReport, type VerifyReport } from "./verify-report.ts";
 
 interface VerifyFlags {
   readonly since?: string;
   readonly producer?: string;
   readonly spool?: string;
+  readonly checkpoints?: string;
+  readonly key?: string;
   readonly storeUrl?: string;
   readonly store: boolean;
   readonly json?: boolean;
 }
 
-const MAX_FAILURES = 50;
+/** Every row is read and hashed; a store of many millions takes minutes on a small machine. */
+const QUERY_TIMEOUT_MS = 3_600_000;
 
 export const registerAudit: RegisterCommands = (program, context) => {
   const audit = program.command("audit").description("prove that the register is complete and unchanged");
+  registerVerify(audit, context);
+  registerProofs(audit, context);
+  registerAuditKeys(audit, context);
+};
+
+function registerVerify(audit: Command, context: CommandContext): void {
   audit
     .command("verify")
-    .description("check every record's hash, the chain, the derived tables, and that spool and store agree; exit code 1 when they don't")
-    .option("--since <time>", "only calls received since: an ISO time, or an age such as 90m, 24h, 7d")
+    .description("check every record's hash, the chain, the checkpoints' signatures, the derived tables, and that spool and store agree; exit code 1 when they don't")
+    .option("--since <time>", "from the last checkpoint before then on: an ISO time, or an age such as 90m, 24h, 7d")
     .option("--producer <id>", "only this producer's records")
     .option("--spool <dir>", "a spool directory, or a folder of them (default: spool in the data directory)")
+    .option("--checkpoints <file>", "a checkpoint log, or an anchor's copy of it (default: the one in the data directory)")
+    .option("--key <public key>", "a public key that the log must have signed with: a file of it, or its text")
     .option("--store-url <url>", "the store's HTTP interface (default: the configured one)")
-    .option("--no-store", "check spools only")
+    .option("--no-store", "check spools and the checkpoint log only")
     .option("--json", "print the report as JSON")
     .action(async (flags: VerifyFlags) => {
-      const spools = await openSpools(flags.spool ? resolve(flags.spool) : join(context.config().dataDir, "spool"), flags);
+      const { dataDir } = context.config();
+      const spools = await openSpools(flags.spool ? resolve(flags.spool) : join(dataDir, "spool"), flags);
+      const checkpoints = await checkpointsOf(dataDir, flags);
+      const sinceMs = sinceMsOf(flags.since, context.clock);
       const { url, username, password, database } = context.config().section("store", storeConfigSchema);
-      const store = flags.store ? createStoreClient({ url: flags.storeUrl ?? url, username, password, database, caller: "audit-verify" }) : null;
+      const store = flags.store
+        ? createStoreClient({ url: flags.storeUrl ?? url, username, password, database, caller: "audit-verify", requestTimeoutMs: QUERY_TIMEOUT_MS })
+        : null;
       let report: VerifyReport;
       try {
-        const scope = { since: sinceOf(flags.since, context.clock), producer: flags.producer ?? "" };
-        report = await verify({ spools, store, scope, clock: context.clock });
+        report = await verify({ spools, store, checkpoints, sinceMs, producer: flags.producer ?? "", clock: context.clock });
       } finally {
         await store?.close();
       }
@@ -49,27 +66,15 @@ export const registerAudit: RegisterCommands = (program, context) => {
       else for (const line of describeReport(report)) context.print(line);
       if (!report.ok) throw new SignalboxError("E_AUDIT_VERIFY", "the register is not as it was recorded");
     });
-};
+}
 
-/** Runs every check that there is something for; throws only when it could not look. */
-export async function verify(options: {
-  spools: readonly SpoolReader[];
-  store: Store | null;
-  scope: Scope;
-  clock: Clock;
-  maxFailures?: number;
-}): Promise<VerifyReport> {
-  const { spools, store, scope, clock } = options;
-  const startedNs = clock.monotonicNs();
-  const findings = new Findings(options.maxFailures ?? MAX_FAILURES);
-  for (const spool of spools) await verifySpool(spool, findings);
-  if (store) {
-    await verifyRows(store, scope, findings);
-    await verifyCalls(store, scope, findings);
-    if (scope.producer === "") await verifyMinutes(store, scope, findings);
-    for (const spool of spools) await verifyJoin(store, spool, findings);
-  }
-  return findings.report(Number((clock.monotonicNs() - startedNs) / 1_000_000n));
+async function checkpointsOf(dataDir: string, flags: VerifyFlags): Promise<VerifyOptions["checkpoints"]> {
+  const file = flags.checkpoints ? resolve(flags.checkpoints) : logFile(auditDir(dataDir));
+  const named = flags.checkpoints !== undefined || flags.key !== undefined;
+  if (named && !existsSync(file)) throw new SignalboxError("E_AUDIT_NO_LOG", `there is no checkpoint log at ${file}`);
+  const trusted = flags.key ? await readTrustedKey(flags.key) : null;
+  // How far the anchors are says something about the log in the data directory alone.
+  return { logFile: file, trusted, outboxes: flags.checkpoints ? null : outboxDir(auditDir(dataDir)) };
 }
 
 /** The spools in or under `dir`. None is an error only for who asked for one by name. */
@@ -80,18 +85,4 @@ async function openSpools(dir: string, flags: VerifyFlags): Promise<SpoolReader[
   const readers = await Promise.all([...here, ...below].sort().map(openSpoolReader));
   if (readers.length === 0 && flags.spool) throw new SignalboxError("E_AUDIT_NO_SPOOL", `there is no spool in ${dir}`);
   return readers.filter((reader) => !flags.producer || reader.producer === flags.producer);
-}
-
-const UNIT_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** As the store's parameters have it: `YYYY-MM-DD hh:mm:ss.mmm` in UTC. */
-export function sinceOf(text: string | undefined, clock: Clock): string {
-  const age = /^(\d+)([mhd])$/.exec(text ?? "");
-  // A day after the epoch, because verify-rows.sql looks a day further back and no time is before the epoch.
-  const written = text === undefined ? 86_400_000 : Date.parse(text);
-  const ms = age ? clock.nowMs() - Number(age[1]) * (UNIT_MS[age[2] as string] as number) : written;
-  if (Number.isNaN(ms)) {
-    throw new SignalboxError("E_AUDIT_SINCE", `cannot read ${text} as a time`, { remedy: "use 2026-01-31T08:00:00Z or an age such as 24h" });
-  }
-  return new Date(ms).toISOString().replace("T", " ").replace("Z", "");
 }

@@ -13,6 +13,7 @@ import { replaceFile } from "./disk.ts";
  *     cursor.json                  how far the collector has acknowledged, and the batch that is on its way
  *     intents.ndjson               calls that were about to be forwarded
  *     rejected.ndjson              records that the collector refused, one by one, for good
+ *     00000000000000000001.leaves  the hashes of records that no checkpoint covers yet (checkpoint/leaves.ts)
  */
 export const PRODUCER_FILE = "producer";
 export const LOCK_FILE = "lock";

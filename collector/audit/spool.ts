@@ -10,11 +10,13 @@ import { RecordWriter } from "../record/record-writer.ts";
 import type { AuditLog, Intent } from "./audit-log.ts";
 import { link, type ChainHead } from "./chain.ts";
 import { readCursor, type Cursor } from "./cursor.ts";
+import { lastLeaf, LeafWriter } from "./checkpoint/leaves.ts";
 import { createDelivery, type Delivery } from "./delivery.ts";
 import { nodeDisk, type Disk } from "./disk.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { clearIntents, IntentJournal, interruptedRecord, readIntents } from "./intents.ts";
 import { LOCK_FILE, readOrMakeProducer } from "./layout.ts";
+import { openSpoolReader } from "./reader.ts";
 import { scanSegments, type ScanResult } from "./scan.ts";
 import { SegmentLog } from "./segments.ts";
 import { SpanTail } from "./span-tail.ts";
@@ -32,6 +34,8 @@ export interface SpoolOptions {
   readonly segmentMs?: number;
   /** How long after a failed write the next one is tried. */
   readonly retryMs?: number;
+  /** How long the hash of a durable record may wait before it can be signed. */
+  readonly leavesMs?: number;
   readonly disk?: Disk;
 }
 
@@ -76,7 +80,8 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
     const intents = await readIntents(dir);
     const scan = await scanSegments(dir, producer, cursor.acked.seq, intents.size === 0 ? null : (json) => dropSettled(intents, json));
     const head = continueFrom(producer, cursor, scan);
-    const spool = new FileSpool(options, producer, cursor, scan, head, release);
+    const leaves = await openLeaves(options, head);
+    const spool = new FileSpool(options, producer, cursor, scan, head, leaves, release);
     for (const draft of intents.values()) await spool.recordInterrupted(draft);
     if (intents.size > 0) logger.warn({ producer, interrupted: intents.size }, "recorded calls that a crash cut off");
     await clearIntents(dir);
@@ -112,6 +117,19 @@ function continueFrom(producer: string, { acked }: Cursor, { segments, head }: S
   return last;
 }
 
+/** A process that was killed had hashes in memory; their records are still in the segments, which go only after them. */
+async function openLeaves({ dir, disk = nodeDisk }: SpoolOptions, head: ChainHead): Promise<LeafWriter> {
+  const known = await lastLeaf(dir, head);
+  if (known?.seq === head.seq) return new LeafWriter(dir, disk, known);
+  let leaves: LeafWriter | null = null;
+  for await (const record of (await openSpoolReader(dir)).records((known?.seq ?? 0) + 1)) {
+    leaves ??= new LeafWriter(dir, disk, { seq: record.seq - 1, hash: record.prevHash });
+    leaves.add(record.hash);
+  }
+  await leaves?.flush(head.seq);
+  return leaves ?? new LeafWriter(dir, disk, head);
+}
+
 class FileSpool implements Spool {
   readonly dir: string;
   readonly producer: string;
@@ -122,6 +140,8 @@ class FileSpool implements Spool {
   readonly #intents: IntentJournal;
   readonly #writer = new RecordWriter();
   readonly #tail = new SpanTail();
+  readonly #leaves: LeafWriter;
+  #leavesTimer: NodeJS.Timeout | null = null;
   readonly #lifecycle = new Lifecycle();
   readonly #counts = { appended: 0, refused: 0, diskFailures: 0, interrupted: 0 };
   readonly #durableListeners = new Set<() => void>();
@@ -129,9 +149,10 @@ class FileSpool implements Spool {
   #pendingBytes: number;
   #stopping = false;
 
-  constructor(options: SpoolOptions, producer: string, cursor: Cursor, scan: ScanResult, head: ChainHead, release: () => Promise<void>) {
+  constructor(options: SpoolOptions, producer: string, cursor: Cursor, scan: ScanResult, head: ChainHead, leaves: LeafWriter, release: () => Promise<void>) {
     const { dir, clock, disk = nodeDisk, segmentBytes = 64 * 1024 * 1024, segmentMs = 10_000, retryMs = 1000 } = options;
     this.#options = options;
+    this.#leaves = leaves;
     this.dir = dir;
     this.producer = producer;
     this.#head = head;
@@ -143,6 +164,7 @@ class FileSpool implements Spool {
       write: async (bytes, lines) => {
         await this.#segments.write(bytes, lines);
         for (const listener of this.#durableListeners) listener();
+        this.#leavesTimer ??= setTimeout(() => this.#flushLeavesLater(), options.leavesMs ?? 1000).unref();
       },
       recover: () => this.#segments.recover(),
       retain: true,
@@ -157,7 +179,10 @@ class FileSpool implements Spool {
       cursor,
       segments: this.#segments,
       tail: this.#tail,
-      beforeDelete: () => this.#intents.compact(),
+      beforeDelete: async () => {
+        await this.#intents.compact();
+        await this.#flushLeaves();
+      },
       onAcknowledged: (bytes) => void (this.#pendingBytes -= bytes),
       onDurable: (listener) => {
         this.#durableListeners.add(listener);
@@ -166,6 +191,10 @@ class FileSpool implements Spool {
     });
     this.#lifecycle.add("lock", release);
     this.#lifecycle.add("segments", () => this.#segments.close());
+    this.#lifecycle.add("leaves", async () => {
+      if (this.#leavesTimer) clearTimeout(this.#leavesTimer);
+      await this.#flushLeaves().finally(() => this.#leaves.close());
+    });
     this.#lifecycle.add("reader", () => this.delivery.close());
     this.#lifecycle.add("intents", () => this.#intents.stop());
     this.#lifecycle.add("commits", () => this.#commit.stop());
@@ -215,12 +244,22 @@ class FileSpool implements Spool {
     const { bytes, durable } = this.#commit.append((out) => this.#writer.json(out, draft, place));
     this.#head = head;
     this.#pendingBytes += bytes;
+    this.#leaves.add(head.hash);
     this.#tail.add(draft, place, bytes, (out) => this.#writer.spans(out, draft, place));
     return { seq: head.seq, durable };
   }
 
   flush(): Promise<void> {
     return this.#commit.flush();
+  }
+
+  #flushLeaves(): Promise<void> {
+    return this.#leaves.flush(this.#segments.durableSeq);
+  }
+
+  #flushLeavesLater(): void {
+    this.#leavesTimer = null;
+    this.#flushLeaves().catch((error: unknown) => this.#options.logger.warn({ err: error, producer: this.producer }, "hashes could not be kept for the next checkpoint yet"));
   }
 
   stop(): Promise<void> {

@@ -1,9 +1,9 @@
 -- question: Which rows of `calls` are not what their spans say, or are on one side only?
--- parameters: since (received at or after), producer ('' for all), limit (records returned)
--- columns: producer, seq, only_in ('calls' or 'spans', '' when both have it and differ)
--- scans: calls and calls_from_spans from `since` on, every column; one hash a row is kept
+-- parameters: producer, first_seq, last_seq, since (received at or after), limit (records returned)
+-- columns: seq, only_in ('calls' or 'spans', '' when both have it and differ)
+-- scans: calls and calls_from_spans of one producer from `since` on, every column; one hash a row is kept
 WITH sides AS (
-    SELECT 'calls' AS side, producer, seq, sipHash128(
+    SELECT 'calls' AS side, seq, sipHash128(
         ts, trace_id, span_id, parent_span_id, agent, principal, delegation, credential_id, client_name, client_version,
         client_address, protocol_version, transport, method, rpc_id, tool, prompt, resource_uri, session_id, task_id,
         task_class, server, server_version, registry_revision, owner, risk_tier, data_domains, environment, effect,
@@ -13,9 +13,9 @@ WITH sides AS (
         ifNull(toString(upstream_us), 'null'), attempts
     ) AS digest
     FROM calls
-    WHERE ts >= {since:DateTime64(6, 'UTC')} AND ({producer:String} = '' OR producer = {producer:String})
+    WHERE ts >= {since:DateTime64(6, 'UTC')} AND producer = {producer:String} AND seq BETWEEN {first_seq:UInt64} AND {last_seq:UInt64}
     UNION ALL
-    SELECT 'spans' AS side, producer, seq, sipHash128(
+    SELECT 'spans' AS side, seq, sipHash128(
         ts, trace_id, span_id, parent_span_id, agent, principal, delegation, credential_id, client_name, client_version,
         client_address, protocol_version, transport, method, rpc_id, tool, prompt, resource_uri, session_id, task_id,
         task_class, server, server_version, registry_revision, owner, risk_tier, data_domains, environment, effect,
@@ -25,19 +25,18 @@ WITH sides AS (
         ifNull(toString(upstream_us), 'null'), attempts
     ) AS digest
     FROM calls_from_spans
-    WHERE ts >= {since:DateTime64(6, 'UTC')} AND ({producer:String} = '' OR producer = {producer:String})
+    WHERE ts >= {since:DateTime64(6, 'UTC')} AND producer = {producer:String} AND seq BETWEEN {first_seq:UInt64} AND {last_seq:UInt64}
 ),
 unequal AS (
-    SELECT producer, seq, countIf(side = 'calls') AS in_calls, countIf(side = 'spans') AS in_spans
+    SELECT seq, countIf(side = 'calls') AS in_calls, countIf(side = 'spans') AS in_spans
     FROM sides
-    GROUP BY producer, seq, digest
+    GROUP BY seq, digest
     HAVING in_calls != in_spans
 )
 SELECT
-    toString(unequal.producer) AS producer,
     toString(unequal.seq) AS seq,
     multiIf(sum(in_spans) = 0, 'calls', sum(in_calls) = 0, 'spans', '') AS only_in
 FROM unequal
-GROUP BY unequal.producer, unequal.seq
-ORDER BY unequal.producer, unequal.seq
+GROUP BY unequal.seq
+ORDER BY unequal.seq
 LIMIT {limit:UInt32}

@@ -1,7 +1,7 @@
 -- question: In which minutes do the counters of calls_1m differ from the calls that they were counted from?
--- parameters: since (whole minutes at or after), limit (rows returned)
+-- parameters: since (whole minutes at or after); from, to (first and last minute); limit (rows returned)
 -- columns: minute, server, tool, agent, outcome, counted (in calls_1m), present (in calls)
--- scans: calls_1m and the counted columns of calls, from the first minute that `calls` still holds
+-- scans: calls_1m and the counted columns of calls between the two, from the first minute that `calls` still holds
 WITH
     toStartOfMinute({since:DateTime64(6, 'UTC')}) AS since_minute,
     (SELECT toStartOfMinute(min(ts)) FROM calls WHERE ts >= since_minute) AS first_minute
@@ -15,7 +15,7 @@ FROM (
         toInt64(sum(calls)) AS counted_calls, 0 AS present_calls,
         toInt64(sum(duration_us)) AS duration, toInt64(sum(request_bytes)) AS requests, toInt64(sum(result_bytes)) AS results
     FROM calls_1m
-    WHERE calls_1m.minute >= first_minute
+    WHERE calls_1m.minute >= greatest(first_minute, {from:DateTime('UTC')}) AND calls_1m.minute <= {to:DateTime('UTC')}
     GROUP BY minute, server, tool, method, agent, task_class, environment, risk_tier, decision, basis, outcome
     UNION ALL
     SELECT
@@ -23,7 +23,7 @@ FROM (
         0 AS counted_calls, toInt64(sum(attempts)) AS present_calls,
         -toInt64(sum(duration_us)) AS duration, -toInt64(sum(request_bytes)) AS requests, -toInt64(sum(result_bytes)) AS results
     FROM calls
-    WHERE ts >= first_minute
+    WHERE ts >= greatest(first_minute, {from:DateTime('UTC')}) AND ts < {to:DateTime('UTC')} + INTERVAL 1 MINUTE
     GROUP BY minute, server, tool, method, agent, task_class, environment, risk_tier, decision, basis, outcome
 )
 GROUP BY minute, server, tool, method, agent, task_class, environment, risk_tier, decision, basis, outcome

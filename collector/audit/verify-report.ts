@@ -1,8 +1,8 @@
 import { callId } from "../record/call-record.ts";
 
-export type Check = "spool" | "rows" | "calls" | "minutes" | "join";
+export type Check = "spool" | "rows" | "calls" | "minutes" | "join" | "checkpoints";
 
-/** One thing that is not as it was recorded. `record` is a call id, or the minute and server for a counter. */
+/** One thing that is not as it was recorded. `record` is a call id, a checkpoint's, or the minute and server of a counter. */
 export interface Failure {
   readonly check: Check;
   readonly record: string;
@@ -18,6 +18,7 @@ export interface VerifyReport {
   readonly notes: readonly string[];
   readonly spoolRecords: number;
   readonly storedRecords: number;
+  readonly checkpoints: number;
   readonly producers: readonly string[];
   readonly tookMs: number;
 }
@@ -31,6 +32,7 @@ export class Findings {
   truncated = false;
   spoolRecords = 0;
   storedRecords = 0;
+  checkpoints = 0;
 
   constructor(limit: number) {
     this.limit = limit;
@@ -50,7 +52,7 @@ export class Findings {
   }
 
   report(tookMs: number): VerifyReport {
-    const { failures, truncated, notes, spoolRecords, storedRecords } = this;
+    const { failures, truncated, notes, spoolRecords, storedRecords, checkpoints } = this;
     return {
       ok: failures.length === 0,
       failures,
@@ -58,6 +60,7 @@ export class Findings {
       notes,
       spoolRecords,
       storedRecords,
+      checkpoints,
       producers: [...this.producers].sort(),
       tookMs,
     };
@@ -70,7 +73,7 @@ export function describeReport(report: VerifyReport): string[] {
   for (const note of report.notes) lines.push(`note: ${note}`);
   const seconds = (report.tookMs / 1000).toFixed(1);
   const verdict = report.ok ? "all is as it was recorded" : `${report.failures.length} failures`;
-  const { storedRecords, spoolRecords, producers } = report;
-  lines.push(`${verdict}: ${storedRecords} stored and ${spoolRecords} spooled records of ${producers.length} producers checked in ${seconds} s`);
+  const { storedRecords, spoolRecords, checkpoints, producers } = report;
+  lines.push(`${verdict}: ${storedRecords} stored and ${spoolRecords} spooled records of ${producers.length} producers and ${checkpoints} checkpoints checked in ${seconds} s`);
   return lines;
 }

@@ -1,20 +1,11 @@
--- question: Which stored records are not what was recorded, or don't continue their producer's chain?
--- parameters: since (received at or after), producer ('' for all), limit (rows returned)
--- columns: producer, record_seq, problem (content, gap, link, conflict, duplicate), expected, actual
--- scans: SpanAttributes and ids of otel_traces from a day before `since`, because a record's place in the chain is that of
---   its end: a call that began before `since` may stand between two that began after it. Sorts by (producer, seq).
+-- question: Which stored records of a stretch are not what was recorded, or don't continue their producer's chain?
+-- parameters: producer, first_seq, last_seq, from, to (received between), limit (records returned)
+-- columns: record_seq, problem (content, gap, link, conflict, duplicate), expected, actual
+-- scans: SpanAttributes and ids of otel_traces between the two times. Sorts by number.
 -- The form that is hashed is the one of collector/record/canonical.ts; the two must not drift apart.
 WITH
-    started AS (
-        SELECT SpanAttributes['signalbox.audit.producer'] AS producer, min(toUInt64OrZero(SpanAttributes['signalbox.audit.seq'])) AS first_seq
-        FROM otel_traces
-        WHERE SpanKind = 'Server' AND producer != '' AND Timestamp >= {since:DateTime64(6, 'UTC')}
-            AND ({producer:String} = '' OR producer = {producer:String})
-        GROUP BY producer
-    ),
     hashed AS (
         SELECT
-            SpanAttributes['signalbox.audit.producer'] AS producer,
             toUInt64OrZero(SpanAttributes['signalbox.audit.seq']) AS seq,
             SpanAttributes['signalbox.audit.hash'] AS hash,
             SpanAttributes['signalbox.audit.prev_hash'] AS prev_hash,
@@ -36,21 +27,19 @@ WITH
                 )
             ))))) AS computed
         FROM otel_traces
-        WHERE SpanKind = 'Server' AND producer != '' AND Timestamp >= {since:DateTime64(6, 'UTC')} - INTERVAL 1 DAY
-            AND ({producer:String} = '' OR producer = {producer:String})
+        WHERE SpanKind = 'Server' AND SpanAttributes['signalbox.audit.producer'] = {producer:String}
+            AND Timestamp >= {from:DateTime64(6, 'UTC')} AND Timestamp <= {to:DateTime64(6, 'UTC')} + INTERVAL 1 SECOND
+            AND seq BETWEEN {first_seq:UInt64} AND {last_seq:UInt64}
     ),
     chained AS (
         SELECT
-            producer, seq, hash, prev_hash, computed,
+            seq, hash, prev_hash, computed,
             lagInFrame(seq) OVER chain AS seq_before,
             lagInFrame(hash) OVER chain AS hash_before
         FROM hashed
-        INNER JOIN started USING (producer)
-        WHERE seq >= first_seq
-        WINDOW chain AS (PARTITION BY producer ORDER BY seq, hash ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)
+        WINDOW chain AS (ORDER BY seq, hash ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)
     )
 SELECT
-    producer,
     toString(chained.seq) AS record_seq,
     multiIf(
         computed != hash, 'content',
@@ -66,6 +55,5 @@ SELECT
     multiIf(problem = 'content', computed, problem = 'gap', toString(chained.seq), problem = 'link', prev_hash, problem = 'conflict', hash, '') AS actual
 FROM chained
 WHERE problem != ''
-ORDER BY problem = 'duplicate', producer, chained.seq
+ORDER BY problem = 'duplicate', chained.seq
 LIMIT {limit:UInt32}
-SETTINGS max_bytes_before_external_sort = 500000000

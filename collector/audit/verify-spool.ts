@@ -6,8 +6,10 @@ import { REJECTED_FILE } from "./layout.ts";
 import type { SpoolReader } from "./reader.ts";
 import type { Findings } from "./verify-report.ts";
 
-/** Checks every line of a spool: its checksum, its place in the sequence, its hash and the link to the record before. */
-export async function verifySpool(spool: SpoolReader, findings: Findings): Promise<void> {
+/** Checks every line of a spool: its checksum, its place in the sequence, its hash and the link to the record before.
+ * Resolves with the hashes of the `wanted` numbers that it holds. */
+export async function verifySpool(spool: SpoolReader, findings: Findings, wanted: ReadonlySet<number>): Promise<Map<number, string>> {
+  const hashes = new Map<number, string>();
   const { producer } = spool;
   findings.producers.add(producer);
   const cursor = await spool.cursor();
@@ -25,6 +27,7 @@ export async function verifySpool(spool: SpoolReader, findings: Findings): Promi
       continue;
     }
     const { record } = line;
+    if (wanted.has(line.seq)) hashes.set(line.seq, record.hash);
     head ??= { seq: line.seq - 1, hash: line.seq - 1 === cursor.acked.seq ? cursor.acked.hash : record.prevHash };
     const broken = record.producer === producer ? breakBetween(head, record, recordHash(record)) : `it names producer ${record.producer}`;
     if (broken) findings.fail("spool", producer, line.seq, broken);
@@ -35,6 +38,7 @@ export async function verifySpool(spool: SpoolReader, findings: Findings): Promi
   }
   const refused = (await rejectedSeqs(spool.dir)).size;
   if (refused > 0) findings.note(`${producer}: the collector refused ${refused} records; they are in ${REJECTED_FILE} and not in the store`);
+  return hashes;
 }
 
 /** Sequence numbers that the collector refused, which are therefore not in the store. */

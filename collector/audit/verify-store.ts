@@ -1,41 +1,71 @@
+import { randomBytes } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
+import { GENESIS_HASH } from "../record/canonical.ts";
 import type { Store } from "../store/client.ts";
 import { loadSql } from "../store/sql-file.ts";
 import type { SpoolReader } from "./reader.ts";
+import { sqlTime } from "./time.ts";
+import { blockKey, scopeParams, type Block, type Scope, type StoredChains } from "./verify-chains.ts";
 import type { Findings } from "./verify-report.ts";
 import { rejectedSeqs } from "./verify-spool.ts";
 
 const sql = (name: string) => loadSql(new URL(`./${name}.sql`, import.meta.url));
 
-export interface Scope {
-  /** Received at or after, `YYYY-MM-DD hh:mm:ss`, UTC. */
-  readonly since: string;
-  /** Empty for all. */
-  readonly producer: string;
-}
-
 interface RowProblem {
-  producer: string;
   record_seq: string;
   problem: "content" | "gap" | "link" | "conflict" | "duplicate";
   expected: string;
   actual: string;
 }
 
-/** The spans: each row's hash computed anew from its columns, and each producer's chain. */
-export async function verifyRows(store: Store, scope: Scope, findings: Findings): Promise<void> {
-  type Producer = { producer: string; records: number; copies: number; first_seq: string };
-  const producers = await store.query<Producer>(sql("verify-producers"), { ...scope });
-  for (const { producer, records, copies, first_seq } of producers) {
+/** The spans: each row's hash computed anew from its columns, and each producer's chain. A stretch that does not add up is
+ * looked at row by row. */
+export async function verifyRows(store: Store, scope: Scope, chains: StoredChains, findings: Findings): Promise<void> {
+  for (const [producer, blocks] of chains.blocks) {
     findings.producers.add(producer);
-    findings.storedRecords += records;
+    let before: Block | null = null;
+    let copies = 0;
+    for (const block of blocks) {
+      findings.storedRecords += block.records;
+      if (before === null) checkStart(block, scope, findings);
+      const continued: boolean = before === null || (block.firstSeq === before.lastSeq + 1 && block.firstPrevHash === before.lastHash);
+      if (!block.sound || !continued) copies += await verifyBlock(store, before, block, findings);
+      before = block;
+    }
+    findings.storedRecords -= copies;
     if (copies > 0) findings.note(`${producer}: ${copies} rows are second copies of a record`);
-    if (first_seq !== "1") findings.note(`${producer}: the rows that were checked start at ${producer}-${first_seq}`);
+    const first = blocks[0]?.firstSeq ?? 1;
+    if (first !== 1) findings.note(`${producer}: the rows that were checked start at ${producer}-${first}`);
   }
-  const problems = await store.query<RowProblem>(sql("verify-rows"), { ...scope, limit: findings.limit + 1 });
-  for (const row of problems) {
-    if (row.problem !== "duplicate") findings.fail("rows", row.producer, row.record_seq, describeRow(row));
+}
+
+function checkStart({ producer, firstSeq, firstPrevHash }: Block, scope: Scope, findings: Findings): void {
+  const start = scope.starts.get(producer) ?? { seq: 1, hash: GENESIS_HASH };
+  if (start.hash === null) return;
+  if (firstSeq === start.seq && firstPrevHash !== start.hash) {
+    findings.fail("rows", producer, firstSeq, describeRow({ record_seq: "", problem: "link", expected: start.hash, actual: firstPrevHash }));
   }
+  // Older rows than the scope's may have expired; behind a checkpoint they may not.
+  if (firstSeq > start.seq && scope.starts.has(producer)) {
+    findings.fail("rows", producer, firstSeq, describeRow({ record_seq: "", problem: "gap", expected: String(start.seq), actual: String(firstSeq) }));
+  }
+}
+
+/** Resolves with how many rows of the block are second copies, as far as they are listed. */
+async function verifyBlock(store: Store, before: Block | null, block: Block, findings: Findings): Promise<number> {
+  const times = [block.from, block.to, ...(before ? [before.from, before.to] : [])].sort();
+  const problems = await store.query<RowProblem>(sql("verify-rows"), {
+    producer: block.producer,
+    // With the record before, so that the link to it is looked at too.
+    first_seq: before?.lastSeq ?? block.firstSeq,
+    last_seq: block.lastSeq,
+    from: times[0]!,
+    to: times.at(-1)!,
+    limit: Math.max(findings.limit + 1, 1000),
+  });
+  const faults = problems.filter((row) => row.problem !== "duplicate" && Number(row.record_seq) !== before?.lastSeq);
+  for (const row of faults) findings.fail("rows", block.producer, row.record_seq, describeRow(row));
+  return problems.filter((row) => row.problem === "duplicate").length;
 }
 
 function describeRow({ problem, expected, actual }: RowProblem): string {
@@ -52,15 +82,25 @@ function describeRow({ problem, expected, actual }: RowProblem): string {
 }
 
 const ONE_SIDED = { calls: "is in `calls` and not in the spans", spans: "is in the spans and not in `calls`" } as const;
+const BLOCK = 65_536;
 
-/** `calls`, against the same derivation run again over the spans. */
-export async function verifyCalls(store: Store, scope: Scope, findings: Findings): Promise<void> {
-  const rows = await store.query<{ producer: string; seq: string; only_in: "calls" | "spans" | "" }>(sql("verify-calls"), {
-    ...scope,
-    limit: findings.limit + 1,
-  });
-  for (const { producer, seq, only_in } of rows) {
-    findings.fail("calls", producer, seq, only_in === "" ? await differences(store, producer, seq) : ONE_SIDED[only_in]);
+/** `calls`, against the same derivation run again over the spans, where the two do not add up. */
+export async function verifyCalls(store: Store, scope: Scope, chains: StoredChains, findings: Findings): Promise<void> {
+  const spans = new Map([...chains.blocks.values()].flat().map((block) => [blockKey(block.producer, block.block), block]));
+  for (const [key, side] of new Map<string, { producer: string; block: number }>([...spans, ...chains.callContents])) {
+    const [a, b] = [spans.get(key), chains.callContents.get(key)];
+    if (a && b && a.records === b.records && a.contents === b.contents) continue;
+    const { producer, block } = side;
+    const rows = await store.query<{ seq: string; only_in: "calls" | "spans" | "" }>(sql("verify-calls"), {
+      producer,
+      first_seq: Math.max(block * BLOCK, scope.starts.get(producer)?.seq ?? 0),
+      last_seq: (block + 1) * BLOCK - 1,
+      since: scopeParams(scope).since,
+      limit: findings.limit + 1,
+    });
+    for (const { seq, only_in } of rows) {
+      findings.fail("calls", producer, seq, only_in === "" ? await differences(store, producer, seq) : ONE_SIDED[only_in]);
+    }
   }
 }
 
@@ -77,20 +117,33 @@ async function differences(store: Store, producer: string, seq: string): Promise
 
 /** The counters, against the calls. They are not kept by producer, so this is for a check of all. */
 export async function verifyMinutes(store: Store, scope: Scope, findings: Findings): Promise<void> {
+  const since = sqlTime(scope.sinceMs ?? 0);
+  const random = randomBytes(16);
+  const hours = await store.query<{ from: string; to: string }>(sql("verify-minute-blocks"), {
+    since,
+    key_low: random.readBigUInt64LE(0),
+    key_high: random.readBigUInt64LE(8),
+  });
   type Minute = Record<"minute" | "server" | "tool" | "agent" | "outcome" | "counted" | "present", string>;
-  const rows = await store.query<Minute>(sql("verify-minutes"), { since: scope.since, limit: findings.limit + 1 });
-  for (const { minute, server, tool, agent, outcome, counted, present } of rows) {
-    const which = [server, tool, agent, outcome].filter((part) => part !== "").join("/");
-    findings.failAt("minutes", `${minute} ${which}`, `calls_1m counts ${counted} calls, \`calls\` has ${present}, or their sums differ`);
+  for (const hour of hours) {
+    const rows = await store.query<Minute>(sql("verify-minutes"), { since, ...hour, limit: findings.limit + 1 });
+    for (const { minute, server, tool, agent, outcome, counted, present } of rows) {
+      const which = [server, tool, agent, outcome].filter((part) => part !== "").join("/");
+      findings.failAt("minutes", `${minute} ${which}`, `calls_1m counts ${counted} calls, \`calls\` has ${present}, or their sums differ`);
+    }
+    if (findings.truncated) return;
   }
 }
 
 /** The seam: what the spool believes to have delivered is in the store, and the store has nothing that the spool never wrote. */
-export async function verifyJoin(store: Store, spool: SpoolReader, findings: Findings): Promise<void> {
+export async function verifyJoin(store: Store, spool: SpoolReader, chains: StoredChains, findings: Findings): Promise<void> {
   const { producer } = spool;
   const { acked } = await spool.cursor();
-  const rows = await store.query<{ seq: string; hash: string }>(sql("verify-head"), { producer, seqs: [acked.seq] });
-  const stored = new Map(rows.map(({ seq, hash }) => [Number(seq), hash]));
+  const known = chains.hashOf(producer, acked.seq);
+  const rows = known ? [] : await store.query<{ seq: string; hash: string }>(sql("verify-head"), { producer, seqs: [acked.seq] });
+  const stored = new Map(known ? [[acked.seq, known]] : rows.map(({ seq, hash }) => [Number(seq), hash] as const));
+  const last = chains.last(producer);
+  if (last) stored.set(last.seq, last.hash);
   const lastSeq = Math.max(0, ...stored.keys());
   if (acked.seq > 0 && stored.get(acked.seq) !== acked.hash) {
     const aside = (await rejectedSeqs(spool.dir)).has(acked.seq) ? "; the collector refused it, see rejected.ndjson" : "";

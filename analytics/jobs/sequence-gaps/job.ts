@@ -3,19 +3,35 @@ import { findingId, type Finding } from "../../findings/finding.ts";
 import { readHealth } from "../../findings/health.ts";
 import { figure, findingTitle } from "../../findings/title.ts";
 import type { Job, JobContext } from "../../schedule/job.ts";
-import { describeGaps, incomplete, type Gap, type ProducerRange } from "./score.ts";
+import {
+  completeness,
+  describeDoubled,
+  describeGaps,
+  describeLate,
+  doubled,
+  incomplete,
+  late,
+  type Arrivals,
+  type Completeness,
+  type Gap,
+  type ProducerRange,
+} from "./score.ts";
 
 export interface SequenceGapsConfig {
   lookBackMs: number;
   latenessMs: number;
+  lateAfterMs: number;
 }
 
 const stepMs = 300_000;
 
 const rangesSql = loadSql(new URL("./sequence-gaps.sql", import.meta.url));
 const gapsSql = loadSql(new URL("./gaps.sql", import.meta.url));
+const duplicatesSql = loadSql(new URL("./duplicates.sql", import.meta.url));
+const arrivalsSql = loadSql(new URL("./arrivals.sql", import.meta.url));
 
-/** Records that a producer numbered and the store doesn't have. */
+/** Records that a producer numbered and the store doesn't have, has twice, or got late. The figures are kept for every
+ * window, whether or not they are a finding. */
 export function sequenceGaps(config: SequenceGapsConfig): Job {
   return {
     name: "sequence-gaps",
@@ -24,71 +40,147 @@ export function sequenceGaps(config: SequenceGapsConfig): Job {
     windowMs: stepMs,
     latenessMs: config.latenessMs,
     async run(context) {
-      const rows = await context.store.query<{ producer: string; first_seq: number; last_seq: number; expected: number; actual: number }>(rangesSql, {
-        ...rangeOf(context, config),
-        only: "",
-      });
-      const ranges = rows.map(
-        (row): ProducerRange => ({ producer: row.producer, firstSeq: row.first_seq, lastSeq: row.last_seq, expected: row.expected, actual: row.actual }),
-      );
-      return { findings: await Promise.all(incomplete(ranges).map((range) => toFinding(context, config, range))) };
+      const ranges = await readRanges(context, config);
+      const arrivals = await readArrivals(context, config);
+      await keep(context, config, completeness(ranges, arrivals));
+      const findings = await Promise.all([
+        ...incomplete(ranges).map((range) => gapFinding(context, config, range)),
+        ...doubled(ranges).map((range) => duplicateFinding(context, config, range)),
+        ...late(arrivals).map((one) => lateFinding(context, config, one)),
+      ]);
+      return { findings };
     },
   };
 }
 
-function rangeOf({ window }: JobContext, config: SequenceGapsConfig): Record<string, number> {
+function rangeOf({ window }: JobContext, config: SequenceGapsConfig) {
   return { look_back_from_ms: window.fromMs - config.lookBackMs, window_start_ms: window.fromMs, window_end_ms: window.toMs };
 }
 
-async function toFinding(context: JobContext, config: SequenceGapsConfig, range: ProducerRange): Promise<Finding> {
-  const { store, window, nowMs } = context;
+function arrivalsOf({ window, nowMs }: JobContext, config: SequenceGapsConfig) {
+  return { window_start_ms: window.fromMs, window_end_ms: window.toMs, now_ms: nowMs, late_after_ms: config.lateAfterMs };
+}
+
+async function readRanges(context: JobContext, config: SequenceGapsConfig): Promise<ProducerRange[]> {
+  type Row = { producer: string } & Record<"first_seq" | "last_seq" | "expected" | "actual" | "duplicates", number>;
+  const rows = await context.store.query<Row>(rangesSql, { ...rangeOf(context, config), only: "" });
+  return rows.map(({ producer, first_seq, last_seq, expected, actual, duplicates }) => ({ producer, firstSeq: first_seq, lastSeq: last_seq, expected, actual, duplicates }));
+}
+
+async function readArrivals(context: JobContext, config: SequenceGapsConfig): Promise<Arrivals[]> {
+  type Row = { producer: string; worst: string } & Record<"arrived" | "actual" | "p50_ms" | "p99_ms" | "max_ms", number>;
+  const rows = await context.store.query<Row>(arrivalsSql, { ...arrivalsOf(context, config), only: "" });
+  return rows.map((row) => ({ producer: row.producer, arrived: row.arrived, late: row.actual, p50Ms: row.p50_ms, p99Ms: row.p99_ms, maxMs: row.max_ms, worstCall: row.worst }));
+}
+
+async function keep({ store, window, nowMs }: JobContext, { lateAfterMs }: SequenceGapsConfig, figures: readonly Completeness[]): Promise<void> {
+  const iso = (ms: number): string => new Date(ms).toISOString();
+  const rows = figures.map((f) => ({
+    window_start: iso(window.fromMs),
+    window_end: iso(window.toMs),
+    producer: f.producer,
+    computed_at: iso(nowMs),
+    first_seq: f.firstSeq,
+    last_seq: f.lastSeq,
+    expected: f.expected,
+    stored: f.actual,
+    missing: f.missing,
+    duplicates: f.duplicates,
+    arrived: f.arrived,
+    late: f.late,
+    late_after_ms: lateAfterMs,
+    lateness_ms_p50: f.p50Ms,
+    lateness_ms_p99: f.p99Ms,
+    lateness_ms_max: f.maxMs,
+  }));
+  await store.insert("audit_completeness", rows);
+}
+
+async function gapFinding(context: JobContext, config: SequenceGapsConfig, range: ProducerRange): Promise<Finding> {
   const { producer, firstSeq, lastSeq, expected, actual } = range;
   const times = rangeOf(context, config);
-  const rows = await store.query<{ from_seq: number; to_seq: number; before_call: string; after_call: string }>(gapsSql, {
+  const rows = await context.store.query<{ from_seq: number; to_seq: number; before_call: string; after_call: string }>(gapsSql, {
     producer,
     first_seq: firstSeq,
     last_seq: lastSeq,
-    look_back_from_ms: times.look_back_from_ms!,
-    window_end_ms: window.toMs,
+    look_back_from_ms: times.look_back_from_ms,
+    window_end_ms: times.window_end_ms,
   });
   const gaps = rows.map((r): Gap => ({ fromSeq: r.from_seq, toSeq: r.to_seq, beforeCall: r.before_call, afterCall: r.after_call }));
   const beside = [gaps[0]?.beforeCall, gaps[0]?.afterCall, gaps.at(-1)?.afterCall].filter((id) => id !== undefined && id !== "");
   return {
-    findingId: findingId("sequence_gap", "producer", producer, window.fromMs, window.toMs),
-    detector: "sequence_gap",
+    ...(await common(context, config, "sequence_gap", producer, { actual, expected, metric: "Audit records", ratio: `${expected - actual} missing` })),
+    severity: "page",
+    score: expected - actual,
+    unit: "records",
+    sampleSize: expected,
+    summary: describeGaps(range, gaps),
+    callIds: [...new Set(beside)] as string[],
+    evidenceSql: rangesSql.text,
+    evidenceParams: { ...times, only: producer },
+  };
+}
+
+async function duplicateFinding(context: JobContext, config: SequenceGapsConfig, range: ProducerRange): Promise<Finding> {
+  const { producer, firstSeq, lastSeq, duplicates } = range;
+  const { look_back_from_ms, window_end_ms } = rangeOf(context, config);
+  const params = { producer, first_seq: firstSeq, last_seq: lastSeq, look_back_from_ms, window_end_ms };
+  const [row] = await context.store.query<{ numbers: number; calls: string[] }>(duplicatesSql, params);
+  return {
+    ...(await common(context, config, "duplicate_record", producer, { actual: duplicates, expected: 0, metric: "Repeated audit rows", ratio: `of ${figure(range.actual)} records` })),
+    severity: "ticket",
+    score: duplicates,
+    unit: "rows",
+    sampleSize: range.actual + duplicates,
+    summary: describeDoubled(range, row?.numbers ?? 0),
+    callIds: row?.calls ?? [],
+    evidenceSql: duplicatesSql.text,
+    evidenceParams: params,
+  };
+}
+
+async function lateFinding(context: JobContext, config: SequenceGapsConfig, arrivals: Arrivals): Promise<Finding> {
+  const { producer } = arrivals;
+  return {
+    ...(await common(context, config, "late_record", producer, { actual: arrivals.late, expected: 0, metric: "Late audit records", ratio: `of ${figure(arrivals.arrived)} stored` })),
+    severity: "ticket",
+    score: arrivals.late,
+    unit: "records",
+    sampleSize: arrivals.arrived,
+    summary: describeLate(arrivals, config.lateAfterMs),
+    callIds: [arrivals.worstCall],
+    evidenceSql: arrivalsSql.text,
+    evidenceParams: { ...arrivalsOf(context, config), only: producer },
+  };
+}
+
+async function common(
+  { store, window, nowMs }: JobContext,
+  config: SequenceGapsConfig,
+  detector: Finding["detector"],
+  producer: string,
+  { actual, expected, metric, ratio }: { actual: number; expected: number; metric: string; ratio: string },
+) {
+  return {
+    findingId: findingId(detector, "producer", producer, window.fromMs, window.toMs),
+    detector,
     detectorVersion: "1",
     detectedAtMs: nowMs,
     windowStartMs: window.fromMs,
     windowEndMs: window.toMs,
-    entityKind: "producer",
+    entityKind: "producer" as const,
     entity: producer,
     server: "",
     tool: "",
     agent: "",
     taskClass: "",
-    severity: "page",
-    score: expected - actual,
-    unit: "records",
     actual,
     expected,
     expectedLow: expected,
     expectedHigh: expected,
-    sampleSize: expected,
-    title: findingTitle({
-      metric: "Audit records",
-      entity: producer,
-      actual: figure(actual),
-      expected: figure(expected),
-      ratio: `${expected - actual} missing`,
-      fromMs: window.fromMs,
-      toMs: window.toMs,
-    }),
-    summary: describeGaps(range, gaps),
+    title: findingTitle({ metric, entity: producer, actual: figure(actual), expected: figure(expected), ratio, fromMs: window.fromMs, toMs: window.toMs }),
     contributors: [],
-    callIds: [...new Set(beside)] as string[],
-    evidenceSql: rangesSql.text,
-    evidenceParams: { ...times, only: producer },
-    // Missing rows are what this finding is about, so they don't make it less sure.
-    dataHealth: await readHealth(store, { historyFromMs: times.look_back_from_ms!, windowStartMs: window.fromMs, windowEndMs: window.toMs }, false),
+    // Missing rows are what these findings are about, so they don't make them less sure.
+    dataHealth: await readHealth(store, { historyFromMs: window.fromMs - config.lookBackMs, windowStartMs: window.fromMs, windowEndMs: window.toMs }, false),
   };
 }

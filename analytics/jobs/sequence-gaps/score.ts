@@ -5,6 +5,19 @@ export interface ProducerRange {
   lastSeq: number;
   expected: number;
   actual: number;
+  /** Rows beyond the first of a number. */
+  duplicates: number;
+}
+
+/** What came into the store in one window, whenever its calls were. */
+export interface Arrivals {
+  producer: string;
+  arrived: number;
+  late: number;
+  p50Ms: number;
+  p99Ms: number;
+  maxMs: number;
+  worstCall: string;
 }
 
 /** Missing numbers, both ends included, with the stored records on both sides; '' where the gap opens the range. */
@@ -15,8 +28,28 @@ export interface Gap {
   afterCall: string;
 }
 
+/** A producer's figures of one window, as the history keeps them. */
+export interface Completeness extends ProducerRange, Omit<Arrivals, "worstCall"> {
+  missing: number;
+}
+
 /** One missing record is a finding: the register promises that none is. */
 export const incomplete = (ranges: readonly ProducerRange[]): ProducerRange[] => ranges.filter((r) => r.actual < r.expected);
+
+/** So is one that is counted twice, in everything that is derived from it. */
+export const doubled = (ranges: readonly ProducerRange[]): ProducerRange[] => ranges.filter((r) => r.duplicates > 0);
+
+export const late = (arrivals: readonly Arrivals[]): Arrivals[] => arrivals.filter((a) => a.late > 0);
+
+/** Every producer that finished records in the window or whose records came in then. */
+export function completeness(ranges: readonly ProducerRange[], arrivals: readonly Arrivals[]): Completeness[] {
+  const producers = [...new Set([...ranges, ...arrivals].map((one) => one.producer))].sort();
+  return producers.map((producer) => {
+    const range = ranges.find((r) => r.producer === producer) ?? { producer, firstSeq: 0, lastSeq: 0, expected: 0, actual: 0, duplicates: 0 };
+    const { arrived, late, p50Ms, p99Ms, maxMs } = arrivals.find((a) => a.producer === producer) ?? { arrived: 0, late: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 };
+    return { ...range, arrived, late, p50Ms, p99Ms, maxMs, missing: range.expected - range.actual };
+  });
+}
 
 export function describeGaps(range: ProducerRange, gaps: readonly Gap[]): string {
   const shown = gaps.slice(0, 10).map((g) => (g.fromSeq === g.toSeq ? `${g.fromSeq}` : `${g.fromSeq}-${g.toSeq}`));
@@ -27,3 +60,19 @@ export function describeGaps(range: ProducerRange, gaps: readonly Gap[]): string
     "Records that are still on their way close the gap; a record that was deleted does not come back."
   );
 }
+
+export function describeDoubled(range: ProducerRange, numbers: number): string {
+  return (
+    `${range.duplicates} rows of producer ${range.producer} repeat a record: ${numbers} of its numbers ${range.firstSeq} to ${range.lastSeq} are stored more than once. ` +
+    "Counts and rates of this window are too high by them; the store's deduplication did not recognise a batch that was sent again."
+  );
+}
+
+export function describeLate({ producer, arrived, late, maxMs, worstCall }: Arrivals, lateAfterMs: number): string {
+  return (
+    `${late} of the ${arrived} records of producer ${producer} that came in were stored more than ${seconds(lateAfterMs)} s after their calls ended, ` +
+    `${worstCall} ${seconds(maxMs)} s after. What looked at those times before has not seen them.`
+  );
+}
+
+const seconds = (ms: number): number => Math.round(ms / 1000);

@@ -2,7 +2,7 @@
 -- params: look_back_from_ms, window_start_ms, window_end_ms (Unix milliseconds); only: one producer, '' for all
 -- out: producer; first_seq, last_seq: the range that must be complete, from after the highest number that was finished
 --   before the window (the window's lowest where the look-back holds nothing of that producer) to the highest finished
---   in it; expected, actual: numbers in that range, and those stored
+--   in it; expected, actual: numbers in that range, and those stored; duplicates: rows beyond the first of a number
 -- scans: calls from look_back_from to a minute after window_end, 4 columns, twice
 WITH
     fromUnixTimestamp64Milli({look_back_from_ms:Int64}, 'UTC') AS look_back_from,
@@ -32,7 +32,8 @@ SELECT
     toFloat64(any(ranges.first_seq)) AS first_seq,
     toFloat64(any(ranges.last_seq)) AS last_seq,
     last_seq - first_seq + 1 AS expected,
-    toFloat64(uniqExactIf(calls.seq, calls.seq BETWEEN ranges.first_seq AND ranges.last_seq)) AS actual
+    toFloat64(uniqExactIf(calls.seq, calls.seq BETWEEN ranges.first_seq AND ranges.last_seq)) AS actual,
+    toFloat64(countIf(calls.seq BETWEEN ranges.first_seq AND ranges.last_seq)) - actual AS duplicates
 FROM calls
 INNER JOIN ranges ON calls.producer = ranges.producer
 WHERE ts >= look_back_from AND ts < window_end + INTERVAL 1 MINUTE

@@ -130,6 +130,44 @@ test("records that a producer numbered and the store doesn't have are found, onc
   await expectReproduced(findings);
 });
 
+test("records that come in late or twice are findings, and every window's figures are kept", async () => {
+  const step = 5 * minute;
+  const gaps = detectors.filter((job) => job.name === "sequence-gaps");
+  const nowMs = Date.now();
+  const call = (seq: number, ageMs: number): SeedCall => ({ atMs: nowMs - ageMs, agent: "a", server: "files", tool: "list", producer: "p7", seq });
+  // One insert comes in at one time, which is the store's to say.
+  await insertCalls(store, [call(1, 40 * minute), call(2, 20 * minute), call(3, 1000), call(4, 900), call(4, 900)]);
+  const [stored] = await store.query<{ at: string }>("SELECT toString(toUnixTimestamp64Milli(max(stored_at))) AS at FROM calls");
+  const toMs = (Math.floor(Number(stored!.at) / step) + 1) * step;
+  const { findings } = await runJobsOver({ jobs: gaps, store, fromMs: toMs - step, toMs });
+  const of = (detector: Finding["detector"]) => findings.filter((f) => f.detector === detector);
+  expect(of("late_record")).toMatchObject([{ entity: "p7", actual: 2, expected: 0, severity: "ticket", sampleSize: 5, callIds: ["p7-1"] }]);
+  expect(of("late_record")[0]!.summary).toMatch(/^2 of the 5 records .* stored more than 300 s after their calls ended, p7-1 24\d\d s after/);
+  expect(of("sequence_gap")).toEqual([]);
+  await expectReproduced(findings);
+  const figures = await store.query<Record<string, unknown>>("SELECT producer, arrived, late, missing FROM audit_completeness FINAL WHERE window_end = fromUnixTimestamp64Milli({to:Int64}, 'UTC')", { to: toMs });
+  expect(figures).toEqual([{ producer: "p7", arrived: "5", late: "2", missing: "0" }]);
+
+  // The window in which the repeated one ended, whichever side of a window's end that was.
+  const endedMs = (Math.floor((nowMs - 899) / step) + 1) * step;
+  const { findings: then } = await runJobsOver({ jobs: gaps, store, fromMs: endedMs - step, toMs: endedMs });
+  expect(then.filter((f) => f.detector === "duplicate_record")).toMatchObject([{ entity: "p7", actual: 1, expected: 0, severity: "ticket", callIds: ["p7-4"] }]);
+  await expectReproduced(then);
+  await runJobsOver({ jobs: gaps, store, fromMs: endedMs - step, toMs: endedMs });
+  const again = await store.query<{ n: string }>("SELECT count() AS n FROM audit_completeness FINAL WHERE window_end = fromUnixTimestamp64Milli({to:Int64}, 'UTC')", { to: endedMs });
+  expect(again).toEqual([{ n: "1" }]);
+});
+
+test("a replay of the past knows nothing of when its rows were loaded", async () => {
+  await insertCalls(store, ordinaryTraffic(t0, t0 + 10 * minute, 8));
+  const gaps = detectors.filter((job) => job.name === "sequence-gaps");
+  const { findings } = await runJobsOver({ jobs: gaps, store, fromMs: t0, toMs: t0 + 10 * minute });
+  expect(findings).toEqual([]);
+  const rows = await store.query<{ arrived: string; stored: string }>("SELECT arrived, stored FROM audit_completeness FINAL ORDER BY window_end");
+  expect(rows.map((row) => row.arrived)).toEqual(rows.map(() => "0"));
+  expect(rows.every((row) => Number(row.stored) > 0)).toBe(true);
+});
+
 test("baselines are learnt for agents, tools and servers, and say when they are cold", async () => {
   await insertCalls(store, ordinaryTraffic(t0, t0 + 2 * hour, 5));
   await runJobsOver({ jobs: jobs.slice(0, 1), store, fromMs: t0, toMs: t0 + 2 * hour });

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { startExporter, type Exporter } from "../../../collector/audit/exporter.ts";
 import { openSpool, type Spool } from "../../../collector/audit/spool.ts";
+import { logFile, outboxDir } from "../../../collector/audit/checkpoint/files.ts";
 import { openSpoolReader } from "../../../collector/audit/reader.ts";
-import { verify } from "../../../collector/audit/command.ts";
+import { verify } from "../../../collector/audit/verify.ts";
 import type { VerifyReport } from "../../../collector/audit/verify-report.ts";
 import { systemClock } from "../../../collector/kernel/clock.ts";
 import { silentLogger } from "../../../collector/kernel/log.ts";
@@ -16,6 +17,13 @@ import { migrate } from "../../../collector/store/migrate.ts";
 import { startEngine } from "../../support/engine.ts";
 import { waitFor } from "../../support/wait.ts";
 
+export interface CheckScope {
+  sinceMs?: number;
+  producer?: string;
+  /** The folder of the checkpoint log. */
+  audit?: string;
+}
+
 /** A store with its receiver, and the way from a spool into it. */
 export interface Register {
   readonly store: Store;
@@ -23,7 +31,7 @@ export interface Register {
   readonly collectorUrl: string;
   spool(options?: { segmentBytes?: number }): Promise<{ spool: Spool; dir: string }>;
   deliver(spool: Spool): Promise<void>;
-  check(dirs?: readonly string[], scope?: { since?: string; producer?: string }): Promise<VerifyReport>;
+  check(dirs?: readonly string[], scope?: CheckScope): Promise<VerifyReport>;
   stop(): Promise<void>;
 }
 
@@ -56,9 +64,10 @@ export async function startRegister(): Promise<Register> {
       await waitFor("the collector to have everything", () => exporter.stats.pending === 0, { everyMs: 5 });
       await exporter.stop();
     },
-    async check(dirs = [], { since = "1970-01-02 00:00:00", producer = "" } = {}) {
+    async check(dirs = [], { sinceMs = null, producer = "", audit } = {}) {
       const spools = await Promise.all(dirs.map(openSpoolReader));
-      return verify({ spools, store, scope: { since, producer }, clock: systemClock });
+      const checkpoints = audit === undefined ? null : { logFile: logFile(audit), trusted: null, outboxes: outboxDir(audit) };
+      return verify({ spools, store, checkpoints, sinceMs, producer, clock: systemClock });
     },
     async stop() {
       for (const item of open) await item.stop();
