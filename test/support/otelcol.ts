@@ -21,6 +21,8 @@ export interface TestOtelcol {
   readonly pid: number;
   /** Spans that the store has acknowledged since this process started, repetitions counted. */
   delivered(): Promise<number>;
+  /** Waits until nothing is in its queues or under way from them. */
+  settled(): Promise<void>;
   kill(signal: NodeJS.Signals): Promise<void>;
   /** Starts again on the same ports and queue. */
   restart(): Promise<void>;
@@ -63,15 +65,27 @@ export async function startOtelcol(store: { url: string; username: string; passw
     child.kill(signal);
     await gone;
   };
+  /** A metric's values, one for each of the two exporters where it counts something. */
+  const metric = async (name: string): Promise<number[]> => {
+    const text = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
+    return [...text.matchAll(new RegExp(`^${name}(?:_total)?\\{.*\\} (\\S+)$`, "gm"))].map((match) => Number(match[1]));
+  };
   return {
     auditUrl: `http://127.0.0.1:${audit}`,
     spansUrl: `http://127.0.0.1:${http}`,
     get pid() {
       return child.pid ?? 0;
     },
-    async delivered() {
-      const text = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
-      return [...text.matchAll(/^otelcol_exporter_sent_spans(?:_total)?\{.*\} (\S+)$/gm)].reduce((sum, match) => sum + Number(match[1]), 0);
+    delivered: async () => sum(await metric("otelcol_exporter_sent_spans")),
+    async settled() {
+      await waitFor(
+        "the queues to be empty",
+        async () => {
+          const sizes = await metric("otelcol_exporter_queue_size");
+          return sizes.length === 2 && sum(sizes) === 0;
+        },
+        { timeoutMs: 60_000 },
+      );
     },
     kill,
     async restart() {
@@ -84,3 +98,5 @@ export async function startOtelcol(store: { url: string; username: string; passw
     },
   };
 }
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
