@@ -98,8 +98,8 @@ const goals = [
 if (values.json) {
   console.log(JSON.stringify({ summaries, samples, goals }, null, 2));
 } else {
-  const heading = ["way", "spans/s", "of direct", "store us/span", "collector us/span", "store MiB", "collector MiB"];
-  const rows = summaries.map((s) => [s.way, s.spansPerSecond.toFixed(0), s.ofDirect?.toFixed(2) ?? "", s.storeCpuUsPerSpan.toFixed(1), s.collectorCpuUsPerSpan.toFixed(1), s.storeMiB.toFixed(0), s.collectorMiB.toFixed(0)]);
+  const heading = ["way", "spans/s", "of direct", "store us/span", "collector us/span", "CPU of 2 cores allows", "store MiB", "collector MiB"];
+  const rows = summaries.map((s) => [s.way, s.spansPerSecond.toFixed(0), s.ofDirect?.toFixed(2) ?? "", s.storeCpuUsPerSpan.toFixed(1), s.collectorCpuUsPerSpan.toFixed(1), (2e6 / (s.storeCpuUsPerSpan + s.collectorCpuUsPerSpan)).toFixed(0), s.storeMiB.toFixed(0), s.collectorMiB.toFixed(0)]);
   console.log(`\n${batchesPerRound} requests of ${spansPerBatch} spans a round, ${senders} at once; CPU of the processes, without the sender's\n\n${formatTable([heading, ...rows])}\n`);
   for (const { goal, met } of goals) console.log(`${met ? "met    " : "NOT MET"}  ${goal}`);
 }
