@@ -20,6 +20,7 @@ export const storeConfigSchema = z
   })
   .transform((c) => ({ ...c, external: c.url !== undefined, url: c.url ?? `http://${c.host}:${c.port}` }));
 
+/** Where the proxies send. Without `url` our own collector on `host:port` is meant; with it, one that somebody else runs. */
 export const collectorConfigSchema = z
   .strictObject({
     url: z.url().optional(),
@@ -31,7 +32,7 @@ export const collectorConfigSchema = z
     /** Requests being decoded or inserted at once; the next one is told to come back. */
     maxInFlight: z.int().positive().default(16),
   })
-  .transform((c) => ({ ...c, url: c.url ?? `http://${c.host}:${c.port}` }));
+  .transform((c) => ({ ...c, external: c.url !== undefined, url: c.url ?? `http://${c.host}:${c.port}` }));
 
 export type StoreConfig = z.infer<typeof storeConfigSchema>;
 export type CollectorConfig = z.infer<typeof collectorConfigSchema>;

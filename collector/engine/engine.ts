@@ -13,8 +13,6 @@ import { createStage } from "./stage.ts";
 
 export interface Engine extends EngineParts {
   connections: Connections;
-  version: string;
-  timezone: string;
   /** Kills what still runs, waits for it for a moment, and closes the data directory. */
   stop(): Promise<void>;
 }

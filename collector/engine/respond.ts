@@ -5,6 +5,7 @@ import { Readable, type Writable } from "node:stream";
 import { createBrotliCompress, createDeflate, createGzip } from "node:zlib";
 import { EngineException, httpStatus, toException } from "./exceptions.ts";
 import { contentType } from "./formats.ts";
+import { frameWriter, writeFrame } from "./frames.ts";
 import { NO_SUMMARY, type Running, type Summary } from "./run.ts";
 
 export interface ReplyOptions {
@@ -12,6 +13,8 @@ export interface ReplyOptions {
   timezone: string;
   /** The client asked for it with enable_http_compression=1; what it accepts is in its headers. */
   compress: boolean;
+  /** In frames of ClickHouse's own compression, errors too. */
+  framed: boolean;
   waitEndOfQuery: boolean;
   maxBufferedBytes: number;
   /** Above this a result is cut with an error; undefined for no limit. */
@@ -71,15 +74,16 @@ function checkSize(size: number, options: ReplyOptions): void {
   }
 }
 
-export function sendError(response: ServerResponse, error: EngineException, options: { queryId: string }): void {
+export function sendError(response: ServerResponse, error: EngineException, options: { queryId: string; framed: boolean }): void {
   if (response.headersSent || response.destroyed) {
     response.destroy();
     return;
   }
-  const body = `${error.message}\n`;
+  const text = Buffer.from(`${error.message}\n`);
+  const body = options.framed ? writeFrame(text) : text;
   response.writeHead(httpStatus(error.code), {
     "Content-Type": "text/plain; charset=UTF-8",
-    "Content-Length": Buffer.byteLength(body),
+    "Content-Length": body.length,
     "X-ClickHouse-Exception-Code": String(error.code),
     "X-ClickHouse-Query-Id": options.queryId,
   });
@@ -104,10 +108,17 @@ function open(
     "X-ClickHouse-Summary": summaryHeader(summary),
     ...(encoder ? { "Content-Encoding": encoder.name } : {}),
   });
-  if (!encoder) return response;
-  encoder.stream.pipe(response);
-  response.once("close", () => encoder.stream.destroy());
-  return encoder.stream;
+  let sink: Writable = response;
+  if (encoder) sink = before(sink, encoder.stream, response);
+  if (options.framed) sink = before(sink, frameWriter(), response);
+  return sink;
+}
+
+/** Puts `stage` in front of `sink`. */
+function before(sink: Writable, stage: Writable & NodeJS.ReadableStream, response: ServerResponse): Writable {
+  stage.pipe(sink);
+  response.once("close", () => stage.destroy());
+  return stage;
 }
 
 function encoderFor(accepted: string): { name: string; stream: Writable & NodeJS.ReadableStream } | undefined {

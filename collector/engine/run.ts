@@ -7,6 +7,7 @@ import { denialInIdentifiers, denialInValues } from "./denied.ts";
 import { EngineException, toException } from "./exceptions.ts";
 import { isFormatName } from "./formats.ts";
 import { admit, READ, type Guard } from "./guard.ts";
+import { helloBlock, isHello } from "./hello.ts";
 import type { Native } from "./native.ts";
 import type { Pipes } from "./pipe.ts";
 import { applySettings, readStatement, tooLong, type StatementText } from "./prepare.ts";
@@ -52,6 +53,8 @@ export interface EngineParts {
   guard: Guard;
   stage: Stage;
   pipes: Pipes;
+  version: string;
+  timezone: string;
   /** Runs KILL QUERY for the query that ends with `marker`. */
   kill(marker: string): void;
 }
@@ -61,6 +64,9 @@ const nonce = randomBytes(8).toString("hex");
 let queries = 0;
 
 const KILL_AGAIN_MS = 200;
+
+/** What the store calls itself. */
+export const DISPLAY_NAME = "signalbox";
 
 const MAX_VALUES_BYTES = 4 * 1024 * 1024;
 
@@ -72,6 +78,10 @@ export async function run(parts: EngineParts, connection: Connection, request: R
   }
   const text = await readStatement(parts.config, request);
   const statement = parseStatement(text.sql, parameters.defaultFormat);
+  if (parameters.clientProtocolVersion > 0 && statement.format === "Native" && isHello(statement.head)) {
+    const about = { name: DISPLAY_NAME, version: parts.version, timezone: parts.timezone };
+    return done(statement.format, helloBlock(about, parameters.clientProtocolVersion), NO_SUMMARY, async () => undefined);
+  }
   const analysis = await connection.use((handle) => parts.guard.analyse(handle, statement.head));
   admit(analysis, request.isGet ? "readonly" : request.user.access);
   const denied = denialInIdentifiers(statement.head, new Map(parameters.bindings));
@@ -218,7 +228,11 @@ async function insertFrom({ parts, connection }: Run, sql: string): Promise<Summ
 }
 
 function finished(run: Run, format: string, output: Buffer, summary: Summary): Running {
-  return { format, output, done: Promise.resolve(summary), cancel: () => undefined, release: run.restore };
+  return done(format, output, summary, run.restore);
+}
+
+function done(format: string, output: Buffer, summary: Summary, release: () => Promise<void>): Running {
+  return { format, output, done: Promise.resolve(summary), cancel: () => undefined, release };
 }
 
 async function failed(run: Run, error: EngineException): Promise<EngineException> {

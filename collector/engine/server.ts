@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { randomUUID } from "node:crypto";
+import { Readable } from "node:stream";
 import type { Stoppable } from "../kernel/lifecycle.ts";
 import { SignalboxError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/log.ts";
@@ -8,9 +9,10 @@ import { engineConfigSchema, type EngineOptions, type EngineUser } from "./confi
 import type { Connection } from "./connections.ts";
 import { openEngine, type Engine } from "./engine.ts";
 import { EngineException, toException } from "./exceptions.ts";
+import { readFrames } from "./frames.ts";
 import { listenError } from "./preflight.ts";
 import { sendError, sendResult } from "./respond.ts";
-import { run, type Running } from "./run.ts";
+import { DISPLAY_NAME, run, type Running } from "./run.ts";
 import { createSessions, type Sessions } from "./session.ts";
 import { readParameters, type RequestParameters } from "./settings.ts";
 import { createSlots, type Slots } from "./slots.ts";
@@ -43,7 +45,7 @@ export async function createEngineServer(options: EngineOptions & { logger: Logg
   const server = createServer((request, response) => {
     void handle(front, request, response).catch((error: unknown) => {
       logger.error({ err: error }, "a store request failed");
-      sendError(response, toException(error), { queryId: "" });
+      sendError(response, toException(error), { queryId: "", framed: false });
     });
   });
   // As ClickHouse's default; clients reuse a socket only for a shorter time than this.
@@ -91,23 +93,25 @@ async function stopFront(front: Front, closeServer: () => void): Promise<void> {
 
 async function handle(front: Front, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? "/", "http://store");
-  response.setHeader("X-ClickHouse-Server-Display-Name", "signalbox");
+  response.setHeader("X-ClickHouse-Server-Display-Name", DISPLAY_NAME);
   const isGet = request.method === "GET" || request.method === "HEAD";
   if (isGet && (url.pathname === "/ping" || url.pathname === "/replicas_status")) return sendText(response, 200, "Ok.\n");
   if (url.pathname !== "/") return sendText(response, 404, `There is no handle ${url.pathname}\n`);
   if (!isGet && request.method !== "POST") return sendText(response, 405, "Use GET or POST.\n");
   if (isGet && url.search === "") return sendText(response, 200, "Ok.\n");
   const queryId = url.searchParams.get("query_id") || randomUUID();
+  let framed = false;
   try {
     if (front.open) refuseBrowsers(request.headers);
     const parameters = readParameters(url.searchParams, front.engine.config.database);
+    framed = parameters.framedResponse;
     const user = authenticate(
       front.engine.config.users,
       readCredentials(request.headers, { user: parameters.user, password: parameters.password }),
     );
     await answer(front, request, response, { ...parameters, queryId }, user, isGet);
   } catch (error) {
-    sendError(response, toException(error), { queryId });
+    sendError(response, toException(error), { queryId, framed });
     // The rest of a refused body is read and dropped, or the client would not see the answer while it still sends.
     request.resume();
   }
@@ -143,7 +147,8 @@ async function answer(
     try {
       const lease = await borrow(front, parameters, user);
       try {
-        const body = decodedBody(request);
+        const decoded = decodedBody(request);
+        const body = parameters.framedRequest ? Readable.from(readFrames(decoded), { objectMode: false }) : decoded;
         running = await run(engine, lease.connection, { parameters, user, isGet, body, signal: gone.signal }, lease.keeps);
         if (gone.signal.aborted) running.cancel();
         const { readonly, maxBufferedBytes } = engine.config.limits;
@@ -151,6 +156,7 @@ async function answer(
           queryId: parameters.queryId,
           timezone: engine.timezone,
           compress: parameters.compressResponse,
+          framed: parameters.framedResponse,
           waitEndOfQuery: parameters.waitEndOfQuery,
           maxBufferedBytes,
           maxResultBytes: user.access === "readonly" ? readonly.maxResultBytes : undefined,

@@ -13,6 +13,11 @@ export interface RequestParameters {
   sessionTimeoutS: number;
   sessionCheck: boolean;
   compressResponse: boolean;
+  /** The body comes in frames of ClickHouse's own compression, and the answer is to. */
+  framedRequest: boolean;
+  framedResponse: boolean;
+  /** Of the client's native protocol; 0 where it says nothing. */
+  clientProtocolVersion: number;
   waitEndOfQuery: boolean;
   /** Credentials in the URL, where there are any. */
   user: string | undefined;
@@ -28,10 +33,7 @@ const IGNORED = new Set([
   "role",
   "buffer_size",
   "cancel_http_readonly_queries_on_client_close",
-  "client_protocol_version",
   "close_session",
-  "compress",
-  "decompress",
   "http_headers_progress_interval_ms",
   "http_write_exception_in_output_format",
   "http_zlib_compression_level",
@@ -68,6 +70,9 @@ export function readParameters(url: URLSearchParams, defaultDatabase: string): R
     sessionTimeoutS: sessionTimeout(url.get("session_timeout")),
     sessionCheck: is("session_check"),
     compressResponse: is("enable_http_compression"),
+    framedRequest: is("decompress"),
+    framedResponse: is("compress"),
+    clientProtocolVersion: Number(url.get("client_protocol_version") ?? 0) || 0,
     waitEndOfQuery: is("wait_end_of_query"),
     user: url.get("user") ?? undefined,
     password: url.get("password") ?? undefined,
@@ -85,6 +90,9 @@ const FRONT_KEYS = new Set([
   "session_timeout",
   "session_check",
   "enable_http_compression",
+  "compress",
+  "decompress",
+  "client_protocol_version",
   "wait_end_of_query",
   "user",
   "password",

@@ -7,6 +7,7 @@ import { SignalboxError } from "../../collector/kernel/errors.ts";
 import { acquireLock } from "../../collector/kernel/lock.ts";
 import { refuseTakenPort } from "../../collector/kernel/ports.ts";
 import { superviseRole, type Role, type RoleEvent, type RoleSpec } from "../../collector/kernel/supervise.ts";
+import { migrateWhenReachable } from "../../collector/receive/run-collector.ts";
 import { proxyConfigSchema, type ProxyConfig } from "../config.ts";
 import type { ControlPlane } from "../control-plane.ts";
 import { controlFiles } from "../control-files.ts";
@@ -36,7 +37,9 @@ async function up(context: CommandContext): Promise<void> {
     const plane = await prepare(config, proxy);
     context.print("signalbox: starting store, collector, backend and proxy ...");
     const stopped = context.untilStopped();
-    const failed = startAll(roles, config, context);
+    const abort = new AbortController();
+    void stopped.then(() => abort.abort());
+    const failed = startAll(roles, config, context, abort.signal);
     const outcome = await Promise.race([failed, stopped.then(() => "stopped" as const)]);
     if (outcome !== "stopped") {
       const urls = {
@@ -87,6 +90,7 @@ async function startAll(
   roles: Role[],
   config: ConfigSource,
   context: CommandContext,
+  signal: AbortSignal,
 ): Promise<{ backend: Readonly<Record<string, unknown>> }> {
   const start = (spec: RoleSpec): Promise<Readonly<Record<string, unknown>>> => {
     const role = superviseRole(spec, {
@@ -105,9 +109,12 @@ async function startAll(
     });
   };
   const threads = { UV_THREADPOOL_SIZE: "32" };
-  const external = config.section("store", storeConfigSchema).external;
-  if (!external) await start({ name: "store", args: ["store"], env: threads });
-  await start({ name: "collector", args: ["collector"] });
+  const store = config.section("store", storeConfigSchema);
+  if (!store.external) await start({ name: "store", args: ["store"], env: threads });
+  const { external } = config.section("collector", collectorConfigSchema);
+  // Our own collector migrates the store before it listens.
+  if (external) await migrateWhenReachable(store, context.clock, context.logger("migrate"), signal);
+  else await start({ name: "collector", args: ["collector"] });
   const [backend] = await Promise.all([start({ name: "backend", args: ["backend"] }), start({ name: "proxy", args: ["proxy"] })]);
   return { backend };
 }
@@ -132,6 +139,6 @@ async function refuseTakenPorts(config: ConfigSource): Promise<void> {
   const collector = config.section("collector", collectorConfigSchema);
   const proxy = config.section("proxy", proxyConfigSchema);
   if (!store.external) await refuseTakenPort("store", store.host, store.port);
-  await refuseTakenPort("collector", collector.host, collector.port);
+  if (!collector.external) await refuseTakenPort("collector", collector.host, collector.port);
   await refuseTakenPort("proxy", proxy.host, proxy.port);
 }

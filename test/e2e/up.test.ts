@@ -82,6 +82,21 @@ describe("signalbox up on a machine that has nothing but Node", () => {
   });
 });
 
+test("signalbox up with a collector of somebody else's prepares the store and starts none of its own", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "signalbox-up-"));
+  const env = await upEnvironment();
+  // Nobody listens there; records wait in the spool.
+  const up = await startUp(dir, { ...env, SIGNALBOX_COLLECTOR_URL: "http://127.0.0.1:9" });
+  try {
+    const { code, stdout } = await signalbox(["sql", "--format", "JSONEachRow", "SELECT toUInt32(count()) AS n FROM calls"], { cwd: dir, env: up.env });
+    expect([code, stdout.trim()]).toEqual([0, '{"n":0}']);
+    await expect(fetch(`http://127.0.0.1:${env.SIGNALBOX_COLLECTOR_PORT}/healthz`)).rejects.toThrow();
+  } finally {
+    await up.interrupt();
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
 describe("signalbox up where it can't run", () => {
   let dir: string;
   beforeAll(() => void (dir = mkdtempSync(join(tmpdir(), "signalbox-up-"))));

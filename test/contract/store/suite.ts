@@ -1,7 +1,9 @@
 import { Readable } from "node:stream";
-import { gunzipSync, gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { ClickHouseLogLevel, createClient, type ClickHouseClient } from "@clickhouse/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { cityHash128 } from "../../../collector/engine/city-hash.ts";
+import { readFrames, writeFrame } from "../../../collector/engine/frames.ts";
 
 /** A store to hold against the contract, empty but for the database `signalbox`. */
 export interface StoreUnderTest {
@@ -268,6 +270,84 @@ export function storeContract(name: string, start: () => Promise<StoreUnderTest>
       });
     });
 
+    describe("speaks with ClickHouse's Go client", () => {
+      const protocol = 54483;
+      const ask = async (parameters: Record<string, string>, body: Uint8Array | string): Promise<Response> => {
+        const url = `${store.url}/?${new URLSearchParams({ database: "signalbox", default_format: "Native", client_protocol_version: String(protocol), ...parameters })}`;
+        const basic = `Basic ${Buffer.from(`${store.username}:${store.password}`).toString("base64")}`;
+        return await fetch(url, { method: "POST", headers: { Authorization: basic }, body: body as never });
+      };
+      const bytes = async (response: Response): Promise<Buffer> => Buffer.from(await response.arrayBuffer());
+      const unframed = async (frames: Buffer): Promise<Buffer> => {
+        const pieces: Buffer[] = [];
+        for await (const piece of readFrames(Readable.from([frames]))) pieces.push(piece);
+        return Buffer.concat(pieces);
+      };
+      const hello = "SELECT displayName(), version(), revision(), timezone()";
+
+      it("when it says hello: the answer is a block of the protocol version that the client has", async () => {
+        const block = await bytes(await ask({}, hello));
+        // Information about the block, four columns, one row, and a flag behind each type.
+        expect(block.subarray(0, 10).toString("hex")).toBe("010002ffffffff000401");
+        expect(block.toString("latin1")).toContain("\rdisplayName()\x06String\0");
+        expect(block.toString("latin1")).toContain("\nrevision()\x06UInt32\0");
+        expect(await unframed(await bytes(await ask({ compress: "1" }, hello)))).toEqual(block);
+      });
+
+      it("when it asks for a table's columns, in frames too", async () => {
+        const name = await table("a UInt32, b LowCardinality(String)");
+        // At the revision that the hello told; the embedded store told 0 and writes plain blocks.
+        const query = { client_protocol_version: "0" };
+        const plain = await bytes(await ask(query, `DESCRIBE TABLE ${name}`));
+        expect(plain.subarray(0, 2)).toEqual(Buffer.of(7, 2));
+        expect(await unframed(await bytes(await ask({ ...query, compress: "1" }, `DESCRIBE TABLE ${name}`)))).toEqual(plain);
+      });
+
+      it("when it inserts a block in frames: of lz4, of zstd, of several methods, and empty", async () => {
+        const name = await table("a UInt32");
+        const insert = { query: `INSERT INTO ${name} (a) FORMAT Native`, decompress: "1", compress: "1" };
+        const numbers = Array.from({ length: 5000 }, (_, i) => (i % 3 === 0 ? 0x0a0a_0a0a : i));
+        const block = nativeUInt32("a", numbers);
+        for (const body of [writeFrame(block), zstdFrame(block), Buffer.concat([writeFrame(block.subarray(0, 7)), zstdFrame(block.subarray(7))])]) {
+          expect((await ask(insert, body)).status).toBe(200);
+        }
+        expect((await ask(insert, "")).status).toBe(200);
+        expect(Number(await value(`SELECT sum(a) FROM ${name}`))).toBe(3 * numbers.reduce((a, b) => a + b, 0));
+      });
+
+      it.each<[what: string, body: (frame: Buffer) => Buffer, code: string]>([
+        ["a changed byte", (frame) => Buffer.concat([frame.subarray(0, -1), Buffer.of(frame[frame.length - 1]! ^ 1)]), "40"],
+        ["an end too early", (frame) => frame.subarray(0, -5), "33"],
+        ["an impossible size", (frame) => Buffer.concat([frame.subarray(0, 17), Buffer.from("ffffffffffffffff", "hex"), frame.subarray(25)]), "131"],
+      ])("and stores nothing from frames with %s", async (_what, change, code) => {
+        const name = await table("a UInt32");
+        const frame = writeFrame(nativeUInt32("a", [1, 2, 3]));
+        const response = await ask({ query: `INSERT INTO ${name} FORMAT Native`, decompress: "1" }, change(frame));
+        expect([response.ok, response.headers.get("x-clickhouse-exception-code")]).toEqual([false, code]);
+        expect(await response.text()).toMatch(new RegExp(`^Code: ${code}\\. DB::Exception: `));
+        expect(Number(await value(`SELECT count() FROM ${name}`))).toBe(0);
+      });
+
+      it("when a query fails: the message is in frames, where the client asked for them", async () => {
+        const response = await ask({ compress: "1" }, "SELECT * FROM nope");
+        expect([response.status, response.headers.get("x-clickhouse-exception-code")]).toEqual([404, "60"]);
+        expect((await unframed(await bytes(response))).toString()).toMatch(/^Code: 60\. DB::Exception: /);
+      });
+
+      it("and stores a block once that comes twice without a token, in a view's rollup too", async () => {
+        const window = "SETTINGS non_replicated_deduplication_window = 100";
+        const raw = await table("a UInt32", `ENGINE = MergeTree ORDER BY a ${window}`);
+        const rollup = await table("n SimpleAggregateFunction(sum, UInt64)", `ENGINE = AggregatingMergeTree ORDER BY tuple() ${window}`);
+        await client.command({ query: `CREATE MATERIALIZED VIEW ${raw}_mv TO ${rollup} AS SELECT count() AS n FROM ${raw}` });
+        const insert = { query: `INSERT INTO ${raw} FORMAT Native`, decompress: "1", async_insert: "0", deduplicate_blocks_in_dependent_materialized_views: "1" };
+        for (const values of [[1, 2, 3], [1, 2, 3], [4, 5]]) {
+          expect((await ask(insert, writeFrame(nativeUInt32("a", values)))).status).toBe(200);
+        }
+        expect(Number(await value(`SELECT count() FROM ${raw}`))).toBe(5);
+        expect(Number(await value(`SELECT sum(n) FROM ${rollup}`))).toBe(5);
+      });
+    });
+
     describe("streams", () => {
       it("a large result in many chunks, whole", async () => {
         const result = await client.query({ query: "SELECT number FROM numbers(1000000)", format: "JSONEachRow" });
@@ -432,4 +512,21 @@ export function storeContract(name: string, start: () => Promise<StoreUnderTest>
       });
     });
   });
+}
+
+/** A Native block of one column with less than 16384 rows, so that their number takes one byte or two. */
+function nativeUInt32(name: string, values: readonly number[]): Buffer {
+  const rows = values.length < 128 ? [values.length] : [(values.length & 127) | 128, values.length >> 7];
+  const column = Buffer.alloc(values.length * 4);
+  values.forEach((value, i) => column.writeUInt32LE(value, i * 4));
+  return Buffer.concat([Buffer.of(1, ...rows, name.length), Buffer.from(name), Buffer.of(6), Buffer.from("UInt32"), column]);
+}
+
+function zstdFrame(bytes: Buffer): Buffer {
+  const data = zstdCompressSync(bytes);
+  const body = Buffer.concat([Buffer.alloc(9), data]);
+  body[0] = 0x90;
+  body.writeUInt32LE(body.length, 1);
+  body.writeUInt32LE(bytes.length, 5);
+  return Buffer.concat([cityHash128(body), body]);
 }
