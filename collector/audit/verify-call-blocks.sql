@@ -19,6 +19,7 @@ SELECT
         (agent != '') * sipHash64Keyed(key, concat('signalbox.agent=', agent))
         + (approval_id != '') * sipHash64Keyed(key, concat('signalbox.approval.id=', approval_id))
         + (leaves != '') * sipHash64Keyed(key, concat('signalbox.arguments=[', leaves, ']'))
+        + (attempts > 1) * sipHash64Keyed(key, concat('signalbox.decision.attempts=', toString(attempts)))
         + (basis != '') * sipHash64Keyed(key, concat('signalbox.decision.basis=', basis))
         + (client_address != '') * sipHash64Keyed(key, concat('client.address=', client_address))
         + (client_name != '') * sipHash64Keyed(key, concat('signalbox.client.name=', client_name))

@@ -45,6 +45,7 @@ function ordinaryDraft(random: Random, receivedUs: number, n: number): DraftReco
     outcome: "ok", errorType: "", rpcCode: "", httpStatus: 200, upstreamStatus: 200, requestBytes: 200 + random.int(0, 500), resultBytes: 100 + random.int(0, 4000), resultDigest: hex(random, 32),
     arguments: [{ path: "/id", digest: hex(random, 32), flowFromSeq: null, flowScore: 0 }, { path: "/fields/*", digest: hex(random, 32), flowFromSeq: null, flowScore: 0 }],
     handling: "pass", handlingFindings: [], approvalId: "", exceptionId: "",
+    attempts: 1,
   };
 }
 

@@ -9,6 +9,8 @@ const ofRecords: Readonly<Record<string, string>> = {
   "analytics/jobs/latency-drift/contributors.sql": "only of forwarded calls, which have a record each",
   "analytics/jobs/latency-drift/evidence.sql": "only of forwarded calls",
   "analytics/jobs/latency-drift/latency-drift.sql": "only of forwarded calls",
+  "analytics/jobs/sequence-gaps/arrivals.sql": "how late records are",
+  "analytics/jobs/sequence-gaps/duplicates.sql": "records that are stored twice",
   "analytics/jobs/sequence-gaps/sequence-gaps.sql": "numbers of records",
   "analytics/jobs/unusual-sequences/contributors.sql": "a storm is one step of its task",
   "analytics/jobs/unusual-sequences/counts.sql": "a storm is one step of its task",
