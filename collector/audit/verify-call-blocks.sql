@@ -4,11 +4,7 @@
 -- scans: every column of calls, once. A column of `calls` that is missing here would not be checked; a test looks.
 WITH
     (toUInt64({key_low:UInt64}), toUInt64({key_high:UInt64})) AS key,
-    arrayStringConcat(
-        arrayMap((path, digest, flow_from, score) -> concat('[', toJSONString(path), ',', toJSONString(digest), ',', toString(flow_from), ',', toString(score), ']'),
-            arg_paths, arg_digests, arg_flow_from, arg_flow_scores),
-        ','
-    ) AS leaves
+    toJSONString(arrayZip(arg_paths, arg_digests, arg_flow_from, arg_flow_scores)) AS leaves
 SELECT
     toString(producer) AS producer,
     toUInt32(intDiv(seq, 65536)) AS block,
@@ -18,7 +14,7 @@ SELECT
         -- A function of one dictionary-encoded column is computed once a value and not once a row.
         (agent != '') * sipHash64Keyed(key, concat('signalbox.agent=', agent))
         + (approval_id != '') * sipHash64Keyed(key, concat('signalbox.approval.id=', approval_id))
-        + (leaves != '') * sipHash64Keyed(key, concat('signalbox.arguments=[', leaves, ']'))
+        + notEmpty(arg_paths) * sipHash64Keyed(key, concat('signalbox.arguments=', leaves))
         + (attempts > 1) * sipHash64Keyed(key, concat('signalbox.decision.attempts=', toString(attempts)))
         + (basis != '') * sipHash64Keyed(key, concat('signalbox.decision.basis=', basis))
         + (client_address != '') * sipHash64Keyed(key, concat('client.address=', client_address))
@@ -74,4 +70,4 @@ WHERE ts >= {since:DateTime64(6, 'UTC')}
     AND ({whole:UInt8} OR (has({producers:Array(String)}, calls.producer) AND seq >= {starts:Array(UInt64)}[indexOf({producers:Array(String)}, calls.producer)]))
 GROUP BY producer, block
 ORDER BY producer, block
-SETTINGS output_format_json_escape_forward_slashes = 0
+SETTINGS output_format_json_escape_forward_slashes = 0, output_format_json_quote_64bit_integers = 0

@@ -69,8 +69,11 @@ function checkContinues(entry: Checkpoint, heads: Map<string, ChainHead>, findin
   heads.set(entry.producer, { seq: Number(entry.last_seq), hash: entry.head_hash });
 }
 
-/** The store's copy of the log. Resolves with the checkpoints that are not in it. */
-export async function verifyCopy(store: Store, log: SignedLog, shipped: number, findings: Findings): Promise<Checkpoint[]> {
+/**
+ * The store's copy of the log. Resolves with the checkpoints that are not in it. `shipped` is null where the log at hand is
+ * another copy, which may be behind this one.
+ */
+export async function verifyCopy(store: Store, log: SignedLog, shipped: number | null, findings: Findings): Promise<Checkpoint[]> {
   const first = log.entries[0];
   if (!first) return [];
   const rows = await store.query<{ idx: string; event_hash: string }>(copySql, { log: entryLogId(first) });
@@ -78,11 +81,13 @@ export async function verifyCopy(store: Store, log: SignedLog, shipped: number, 
   const missing: Checkpoint[] = [];
   for (const entry of log.entries) {
     const hash = copy.get(entryIndex(entry));
-    if (hash === undefined && entryIndex(entry) <= shipped) findings.failAt("checkpoints", entry.event_id, "the store had it, and has it no more");
+    if (hash === undefined && entryIndex(entry) <= (shipped ?? 0)) findings.failAt("checkpoints", entry.event_id, "the store had it, and has it no more");
     if (hash === undefined && entry.event_type === CHECKPOINT) missing.push(entry);
     if (hash !== undefined && hash !== entry.event_hash) findings.failAt("checkpoints", entry.event_id, `the store's copy has hash ${hash}, the log has ${entry.event_hash}`);
   }
-  const lastIndex = entryIndex(log.entries.at(-1) ?? first);
+  if (shipped === null) return missing;
+  // Read again, because a running proxy may have signed and shipped since.
+  const lastIndex = await lastIndexOf(log.file);
   for (const idx of copy.keys()) {
     if (idx > lastIndex) findings.failAt("checkpoints", `${entryLogId(first)}-${idx}`, "the store has it, and the log ends before it");
   }
@@ -93,6 +98,12 @@ export async function verifyCopy(store: Store, log: SignedLog, shipped: number, 
 export function signedSeqs(log: SignedLog | null, producer: string): Set<number> {
   const checkpoints = log?.entries.filter((entry) => entry.event_type === CHECKPOINT) ?? [];
   return new Set(checkpoints.filter((entry) => entry.producer === producer).map((entry) => Number(entry.last_seq)));
+}
+
+async function lastIndexOf(file: string): Promise<number> {
+  let index = 0;
+  for await (const lines of readLog(file)) index = Math.max(index, ...lines.map(({ entry }) => (entry ? entryIndex(entry) : 0)));
+  return index;
 }
 
 /** Each checkpoint's last record, which the chain ties all before it to, against the stored row, or the spool's where it is
@@ -120,8 +131,8 @@ export function verifyHeads(log: SignedLog, scope: Scope, chains: StoredChains, 
 
 const describeEnd = (chains: StoredChains, producer: string): string => `no such record, its last is ${chains.last(producer)?.seq ?? 0}`;
 
-/** What each anchor has, and what the store has: the number of the last entry that it took. */
-export async function verifyAnchors(outboxes: string, log: SignedLog, findings: Findings): Promise<{ shipped: number }> {
+/** Says which anchors are behind. Resolves with the number of the last entry that the store took. */
+export async function verifyAnchors(outboxes: string, log: SignedLog, findings: Findings): Promise<number> {
   const names = await readdir(outboxes).catch(() => []);
   const last = log.entries.at(-1);
   let shipped = 0;
@@ -132,5 +143,5 @@ export async function verifyAnchors(outboxes: string, log: SignedLog, findings: 
     if (behind > 0) findings.note(`anchor ${state.anchor} is ${behind} entries behind${state.lastError ? `: ${state.lastError}` : ""}`);
     if (state.skipped > 0) findings.note(`anchor ${state.anchor} was spared ${state.skipped} entries, which later ones vouch for`);
   }
-  return { shipped };
+  return shipped;
 }

@@ -13,7 +13,7 @@ import { verifyCalls, verifyJoin, verifyMinutes, verifyRows } from "./verify-sto
 export interface VerifyOptions {
   readonly spools: readonly SpoolReader[];
   readonly store: Store | null;
-  /** Null where there is no log to check. */
+  /** Null where there is no log to check. `outboxes` is null for a copy of one. */
   readonly checkpoints: (CheckpointScope & { readonly outboxes: string | null }) | null;
   readonly sinceMs: number | null;
   /** Empty for all. */
@@ -44,7 +44,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 
 async function verifyStore(options: VerifyOptions, store: Store, log: SignedLog | null, spooled: ReadonlyMap<string, ReadonlyMap<number, string>>, findings: Findings): Promise<void> {
   const { spools, checkpoints } = options;
-  const { shipped } = log && checkpoints?.outboxes ? await verifyAnchors(checkpoints.outboxes, log, findings) : { shipped: 0 };
+  const shipped = log && checkpoints?.outboxes ? await verifyAnchors(checkpoints.outboxes, log, findings) : null;
   const missing = log ? await verifyCopy(store, log, shipped, findings) : [];
   const scope = await scopeOf(options, store, log);
   const acked = await Promise.all(spools.map(async (spool) => (await spool.cursor()).acked.seq));

@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { checkIndependently } from "../support/check-proof.ts";
 import { inspectCall, inspectTools } from "../support/inspector.ts";
 import { signalbox } from "../support/run-command.ts";
 import { spawnUp, startUp, upEnvironment, type RunningUp } from "../support/up.ts";
@@ -79,6 +80,19 @@ describe("signalbox up on a machine that has nothing but Node", () => {
     up = await startUp(dir, up.env);
     await waitFor("the last call", async () => Number((await sql("SELECT count() AS n FROM calls WHERE tool = 'echo'"))[0]?.n) === 2);
     expect(Number((await sql("SELECT count() AS n FROM calls"))[0]?.n)).toBeGreaterThan(before);
+  });
+
+  test("what was recorded before the stop was signed at it, and a proof of the last call holds without Signalbox", async () => {
+    const [last] = await sql("SELECT call_id FROM calls WHERE tool = 'echo' ORDER BY ts DESC LIMIT 1");
+    const file = join(dir, "proof.json");
+    expect(await signalbox(["audit", "prove", String(last?.call_id), "--out", file], { cwd: dir, env: up.env })).toMatchObject({ code: 0 });
+    const key = (await signalbox(["audit", "keys", "export"], { cwd: dir, env: up.env })).stdout.trim();
+    expect(await checkIndependently(file, key)).toContain(`${String(last?.call_id)} holds: signed `);
+    await waitFor("the checkpoints to be stored", async () => Number((await sql("SELECT count() AS n FROM audit_checkpoints WHERE event_type = 'audit.checkpoint'"))[0]?.n) > 0);
+    await waitFor("everything to verify", async () => {
+      const { code, stdout } = await signalbox(["audit", "verify", "--key", key, "--since", "1h"], { cwd: dir, env: up.env });
+      return code === 0 && /and [1-9]\d* checkpoints/.test(stdout);
+    });
   });
 });
 

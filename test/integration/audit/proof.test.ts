@@ -1,8 +1,6 @@
-import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { crc32 } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { auditDir, logFile } from "../../../collector/audit/checkpoint/files.ts";
@@ -17,6 +15,7 @@ import { openSpool, type Spool } from "../../../collector/audit/spool.ts";
 import { readChains } from "../../../collector/audit/verify-chains.ts";
 import { manualClock, systemClock } from "../../../collector/kernel/clock.ts";
 import { silentLogger } from "../../../collector/kernel/log.ts";
+import { checkIndependently } from "../../support/check-proof.ts";
 import { signalbox } from "../../support/run-command.ts";
 import { waitFor } from "../../support/wait.ts";
 import { draft } from "../../unit/audit/drafts.ts";
@@ -29,14 +28,8 @@ beforeAll(async () => {
 });
 afterAll(() => register.stop());
 
-const CHECK_PROOF = fileURLToPath(new URL("../../support/check-proof.mjs", import.meta.url));
-
-/** What the independent script says: null where the proof holds. */
-function independently(file: string, publicKey: string): Promise<string | null> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [CHECK_PROOF, file, publicKey], (error, _stdout, stderr) => resolve(error ? /Error: (.*)/.exec(stderr)?.[1] || stderr : null));
-  });
-}
+/** Null where the proof holds. */
+const independently = (file: string, publicKey: string): Promise<string | null> => checkIndependently(file, publicKey).then(() => null, (error: Error) => error.message);
 
 /** A data directory with one worker's spool, its notary, and the way into the register. */
 async function installation() {
