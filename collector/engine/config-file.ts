@@ -13,13 +13,6 @@ const GRANTS = [
 ];
 
 /**
- * What an insert need not do because a merge does it anyway, or because it was done before: skip indexes are built when
- * parts are merged (a part that is not is small enough to be read), and the views that fill rollups have grouped their rows
- * already. A third of an insert's CPU time.
- */
-const INSERT_SETTINGS = { materialize_skip_indexes_on_insert: 0, optimize_on_insert: 0 };
-
-/**
  * The first of three guards against access to files: the engine's own grants for its one user. It holds for whatever
  * gets past the others, because the engine checks it when a statement runs.
  */
@@ -37,7 +30,8 @@ export function usersXml(config: EngineConfig): string {
     <log_queries_cut_to_length>${config.limits.maxQueryBytes * 2}</log_queries_cut_to_length>
     <http_max_tries>1</http_max_tries>
     <allow_introspection_functions>0</allow_introspection_functions>
-${Object.entries(INSERT_SETTINGS).map(([name, value]) => `    <${name}>${value}</${name}>`).join("\n")}
+    <!-- The first merge builds skip indexes, and a part that none has merged is small enough to be read. -->
+    <materialize_skip_indexes_on_insert>0</materialize_skip_indexes_on_insert>
     <deduplicate_blocks_in_dependent_materialized_views>1</deduplicate_blocks_in_dependent_materialized_views>
     <constraints>
 ${DENIED_SETTINGS.map((name) => `      <${name}><const/></${name}>`).join("\n")}

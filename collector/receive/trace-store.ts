@@ -51,6 +51,8 @@ export function createTraceStore(options: TraceStoreOptions): TraceStore & Stopp
           insert_deduplicate: 1,
           insert_deduplication_token: token,
           deduplicate_blocks_in_dependent_materialized_views: 1,
+          // The views that fill the rollups have grouped their rows already.
+          optimize_on_insert: 0,
         },
       });
       stream.resume();

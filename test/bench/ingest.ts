@@ -125,7 +125,7 @@ async function open(name: string): Promise<Way | undefined> {
   });
   if (name === "direct") {
     const query = "INSERT INTO otel_traces FORMAT Native";
-    const settings = { database: "direct", query, async_insert: "0", deduplicate_blocks_in_dependent_materialized_views: "1" };
+    const settings = { database: "direct", query, async_insert: "0", deduplicate_blocks_in_dependent_materialized_views: "1", optimize_on_insert: "0" };
     const post = (batch: IngestBatch) => ({
       path: `/?${new URLSearchParams({ ...settings, insert_deduplication_token: batch.name })}`,
       headers: {},
