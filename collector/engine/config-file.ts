@@ -13,6 +13,11 @@ const GRANTS = [
 ];
 
 /**
+ * The engine's own default is a gigabyte a thread, so that under this store's bound every query would run on one core.
+ */
+const FREE_MEMORY_PER_THREAD = 128 * 1024 * 1024;
+
+/**
  * The first of three guards against access to files: the engine's own grants for its one user. It holds for whatever
  * gets past the others, because the engine checks it when a statement runs.
  */
@@ -24,6 +29,7 @@ export function usersXml(config: EngineConfig): string {
   return `<clickhouse>
   <profiles><default>
     <max_memory_usage>${config.limits.maxMemoryBytes}</max_memory_usage>
+    <max_threads_min_free_memory_per_thread>${FREE_MEMORY_PER_THREAD}</max_threads_min_free_memory_per_thread>
     <async_insert>0</async_insert>
     <implicit_select>0</implicit_select>
     <max_query_size>${config.limits.maxQueryBytes + 4096}</max_query_size>

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startEngine, type TestEngine } from "../../support/engine.ts";
@@ -50,6 +50,12 @@ describe("the embedded store is free of the trap that", () => {
   afterAll(async () => {
     await engine?.stop();
     await rm(outside, { recursive: true, force: true });
+  });
+
+  it("a bound on the engine's memory leaves every query one core", async () => {
+    await ask("CREATE TABLE wide (a UInt64) ENGINE = MergeTree ORDER BY a AS SELECT number FROM numbers(1000000)");
+    const { text } = await ask("EXPLAIN PIPELINE SELECT sum(cityHash64(a)) FROM wide FORMAT TSVRaw");
+    if (availableParallelism() > 1) expect(text).toMatch(/MergeTreeSelect\(pool: ReadPool, .*\) × [2-9]/);
   });
 
   it("SQL after a blank line of an insert's body is executed", async () => {
