@@ -22,7 +22,7 @@ export interface AppendFile {
 
 export const nodeDisk: Disk = {
   async openAppend(path, { reserve = false } = {}) {
-    const fd = await promisify(openFd)(path, FLAGS, 0o600);
+    const fd = await promisify(openFd)(path, reserve ? FLAGS : FLAGS | constants.O_APPEND, 0o600);
     try {
       await syncDirectory(dirname(path));
       const { size } = await promisify(fstat)(fd);
@@ -71,7 +71,7 @@ class DescriptorFile implements AppendFile {
     const end = this.#used + bytes.length;
     // Zeros that are on their way would be written over it.
     if (end > this.#size) await this.#reserving;
-    await writeAt(this.#fd, [bytes], this.#used);
+    await writeAt(this.#fd, [bytes], this.#reserves ? this.#used : null);
     this.#used = end;
     this.#size = Math.max(this.#size, end);
     if (DURABLE_WRITES === undefined) this.#unsynced = true;
@@ -107,14 +107,14 @@ class DescriptorFile implements AppendFile {
   }
 }
 
-/** Writes every byte or rejects. */
-function writeAt(fd: number, parts: readonly Uint8Array[], at: number): Promise<void> {
+/** Writes every byte or rejects; `at` null: where the file ends. */
+function writeAt(fd: number, parts: readonly Uint8Array[], at: number | null): Promise<void> {
   return new Promise((resolve, reject) => {
     writev(fd, parts, at, (error, written) => {
       if (error) return reject(error);
       const left = after(parts, written);
       if (left.length === 0) resolve();
-      else writeAt(fd, left, at + written).then(resolve, reject);
+      else writeAt(fd, left, at === null ? null : at + written).then(resolve, reject);
     });
   });
 }

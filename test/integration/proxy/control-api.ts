@@ -48,9 +48,9 @@ async function connect(stack: Stack): Promise<Connection> {
     const text = await answer.body.text();
     return { status: answer.statusCode, body: text === "" ? {} : (JSON.parse(text) as Record<string, any>) };
   };
-  // A refusal names its record, and the record its worker's spool.
+  // A refusal names its record, or the one that it repeats, and the record its worker's spool.
   const refused = await send("POST", "/mcp/none", stack.keys.get("build") ?? "", {});
-  const worker = /^(.*)-\d+$/.exec(String(refused.body.error?.data?.callId))?.[1];
+  const worker = /^(.*)-\d+$/.exec(String(refused.body.error?.data?.callId ?? refused.body.error?.data?.repeats))?.[1];
   if (worker === undefined) throw new Error(`a refusal names no record: ${JSON.stringify(refused)}`);
   return { worker, ask: send, close: () => client.close() };
 }
