@@ -124,6 +124,8 @@ class Varying implements Stretch {
   readonly #field: Field;
   readonly #framed: Uint8Array;
   readonly #key: Uint8Array;
+  /** What stands before the value in JSON. */
+  readonly #name: string;
   readonly #spelled: ByteWriter;
   #value: AttributeValue | null = null;
   #start = 0;
@@ -133,6 +135,7 @@ class Varying implements Stretch {
     this.#field = field;
     this.#framed = framed(field[0]);
     this.#key = keyBytes(field[0]);
+    this.#name = `,"${field[1]}":`;
     this.#spelled = spelled;
   }
 
@@ -158,7 +161,7 @@ class Varying implements Stretch {
     const [, member] = this.#field;
     if (member === null) return;
     const value = draft[member];
-    out.text(jsonName(member));
+    out.text(this.#name);
     if (typeof value === "number") out.copy(this.#spelled, this.#start, this.#end);
     else if (typeof value === "string") out.text(quoted(value));
     else out.text(member === "arguments" ? leavesJson(draft.arguments) : JSON.stringify(value));
@@ -177,13 +180,6 @@ function spellNumber(out: ByteWriter, key: string, value: number): void {
   if (value >= 0 && Number.isSafeInteger(value)) out.digits(value);
   else out.text(valueText(key, value));
 }
-
-const jsonNames = new Map<string, string>();
-const jsonName = (member: string): string => {
-  let name = jsonNames.get(member);
-  if (name === undefined) jsonNames.set(member, (name = `,"${member}":`));
-  return name;
-};
 
 function leavesJson(leaves: DraftRecord["arguments"]): string {
   let text = "";
