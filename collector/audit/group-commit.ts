@@ -28,9 +28,9 @@ interface Batch {
 const KEEP_BYTES = 4 * 1024 * 1024;
 
 /**
- * A commit waits for company until so many turns of the event loop brought none. A turn takes no time when there is nothing
- * to do, and under load some calls' worth: then most of the calls under way come into one commit, which costs as much for
- * one line as for thirty.
+ * A commit waits for company until so many turns of the event loop brought none. A turn takes little time when there is
+ * nothing to do, and under load some calls' worth: then most of the calls under way come into one commit, which costs as
+ * much for one line as for thirty. A line whose predecessor left alone waits for none: there is no load.
  */
 const QUIET_TURNS = 4;
 /** So many lines wait for no more. */
@@ -45,6 +45,8 @@ export class GroupCommit {
   #busy = false;
   #retry: NodeJS.Timeout | null = null;
   #stopped = false;
+  /** Lines of the last commit. */
+  #lastLines = 0;
   failed = false;
   /** Bytes that wait for a commit. */
   waitingBytes = 0;
@@ -96,13 +98,15 @@ export class GroupCommit {
 
   #schedule(): void {
     this.#busy = true;
+    const enough = this.#lastLines > 1 ? QUIET_TURNS : 1;
     let quiet = 0;
-    let seen = 0;
+    // Scheduled by its first line, which is thus no company.
+    let seen = 1;
     const next = (): void => {
       const lines = this.#filling?.buffer.lines ?? 0;
       quiet = lines === seen ? quiet + 1 : 0;
       seen = lines;
-      if (quiet < QUIET_TURNS && lines < ENOUGH_LINES) setImmediate(next);
+      if (quiet < enough && lines < ENOUGH_LINES) setImmediate(next);
       else void this.exclusive(() => this.#commit());
     };
     setImmediate(next);
@@ -113,6 +117,7 @@ export class GroupCommit {
     this.#filling = null;
     try {
       if (!batch) return;
+      this.#lastLines = batch.buffer.lines;
       await this.#options.write(batch.buffer.bytes, batch.buffer.lines);
       this.#written(batch.buffer);
       batch.done.resolve();

@@ -42,8 +42,9 @@ export class SegmentLog {
     return this.#nextSeq - 1;
   }
 
+  /** Unless a new segment has to be opened first, the disk is at work when this returns. */
   async write(bytes: Buffer, lines: number): Promise<void> {
-    const { segment, file } = await this.#writable();
+    const { segment, file } = this.#current && this.#takesMore(this.#current.segment) ? this.#current : await this.#roll();
     await file.write(bytes);
     await file.sync();
     segment.bytes += bytes.length;
@@ -86,17 +87,17 @@ export class SegmentLog {
     await current?.file.close();
   }
 
-  async #writable(): Promise<{ segment: Segment; file: AppendFile }> {
-    const { segmentBytes, segmentMs, clock, disk, dir } = this.#options;
-    const current = this.#current;
-    const nowMs = clock.nowMs();
-    if (current && (current.segment.records === 0 || (current.segment.bytes < segmentBytes && nowMs - current.segment.openedMs < segmentMs))) {
-      return current;
-    }
+  #takesMore({ records, bytes, openedMs }: Segment): boolean {
+    const { segmentBytes, segmentMs, clock } = this.#options;
+    return records === 0 || (bytes < segmentBytes && clock.nowMs() - openedMs < segmentMs);
+  }
+
+  async #roll(): Promise<{ segment: Segment; file: AppendFile }> {
+    const { clock, disk, dir } = this.#options;
     const path = join(dir, segmentName(this.#nextSeq));
     const file = await disk.openAppend(path, { reserve: true });
-    await current?.file.close().catch(() => {});
-    const segment = { firstSeq: this.#nextSeq, path, bytes: 0, records: 0, openedMs: nowMs };
+    await this.#current?.file.close().catch(() => {});
+    const segment = { firstSeq: this.#nextSeq, path, bytes: 0, records: 0, openedMs: clock.nowMs() };
     this.#segments.push(segment);
     return (this.#current = { segment, file });
   }

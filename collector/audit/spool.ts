@@ -7,6 +7,7 @@ import { Lifecycle } from "../kernel/lifecycle.ts";
 import type { Logger } from "../kernel/log.ts";
 import type { DraftRecord } from "../record/call-record.ts";
 import { RecordWriter } from "../record/record-writer.ts";
+import type { ChainPlace } from "../record/to-attributes.ts";
 import type { AuditLog, Intent } from "./audit-log.ts";
 import { link, type ChainHead } from "./chain.ts";
 import { readCursor, type Cursor } from "./cursor.ts";
@@ -148,6 +149,8 @@ class FileSpool implements Spool {
   #head: ChainHead;
   #pendingBytes: number;
   #stopping = false;
+  /** Its spans are not in the tail yet. The writer remembers one record, so they are before the next is written. */
+  #last: { readonly draft: DraftRecord; readonly place: ChainPlace; readonly bytes: number } | null = null;
 
   constructor(options: SpoolOptions, producer: string, cursor: Cursor, scan: ScanResult, head: ChainHead, leaves: LeafWriter, release: () => Promise<void>) {
     const { dir, clock, disk = nodeDisk, segmentBytes = 64 * 1024 * 1024, segmentMs = 10_000, retryMs = 1000 } = options;
@@ -162,7 +165,9 @@ class FileSpool implements Spool {
     const onRecovered = (): void => options.logger.info({ producer }, "the audit spool can be written to again");
     this.#commit = new GroupCommit({
       write: async (bytes, lines) => {
-        await this.#segments.write(bytes, lines);
+        const written = this.#segments.write(bytes, lines);
+        this.#finishLast();
+        await written;
         for (const listener of this.#durableListeners) listener();
         this.#leavesTimer ??= setTimeout(() => this.#flushLeavesLater(), options.leavesMs ?? 1000).unref();
       },
@@ -240,13 +245,22 @@ class FileSpool implements Spool {
   }
 
   #write(record: DraftRecord): { seq: number; durable: Promise<void> } {
+    this.#finishLast();
     const { head, draft, place } = link(this.#writer, this.producer, this.#head, record);
     const { bytes, durable } = this.#commit.append((out) => this.#writer.json(out, draft, place));
     this.#head = head;
     this.#pendingBytes += bytes;
-    this.#leaves.add(head.hash);
-    this.#tail.add(draft, place, bytes, (out) => this.#writer.spans(out, draft, place));
+    this.#last = { draft, place, bytes };
     return { seq: head.seq, durable };
+  }
+
+  /** What the last record needs besides its line, done while the disk is at work on that: a lone call does not wait for it. */
+  #finishLast(): void {
+    if (this.#last === null) return;
+    const { draft, place, bytes } = this.#last;
+    this.#last = null;
+    this.#leaves.add(place.hash);
+    this.#tail.add(draft, place, bytes, (out) => this.#writer.spans(out, draft, place));
   }
 
   flush(): Promise<void> {
