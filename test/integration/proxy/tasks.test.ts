@@ -38,13 +38,13 @@ test("a task's token is good on every worker as soon as it is given out, and on 
   }
 });
 
-test("a task that expires is over on every worker within a second", async () => {
+test("a task that expires is over on every worker, and not before", async () => {
   stack = await startControlStack();
   connections = await connectToEach(stack, 2);
   const { body } = await connections[0]!.ask("POST", "/v1/tasks", build(), { class: "triage", ttlSeconds: 1 });
   const expiresMs = Date.parse(body.task.expiresAt);
   for (const connection of connections) await waitFor("the token to be refused", async () => (await callWith(connection, body.token)).status === 401, { everyMs: 20 });
-  expect(Date.now() - expiresMs).toBeLessThan(1000);
+  expect(Date.now()).toBeGreaterThanOrEqual(expiresMs);
 });
 
 test("the command line opens, lists and closes tasks", async () => {

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { gate, gatesOf } from "../../../proxy/handling/gates.ts";
 import { redacted, settled } from "../../../proxy/handling/match.ts";
 import { findPersonal } from "../../../proxy/handling/personal.ts";
+import { growth, repeated } from "../../support/growth.ts";
 
 const all = gate.email | gate.number;
 const kindsIn = (text: string): string[] => settled(findPersonal(text, all)).map((match) => match.kind);
@@ -55,11 +56,12 @@ test("what was found is taken out and nothing else", () => {
   expect(redacted(text, settled(findPersonal(text, all)))).toBe("Jane <⟦redacted:email⟧>, ⟦redacted:phone⟧, ⟦redacted:credit_card⟧.");
 });
 
-test("hostile text of 200 KB takes no time that grows faster than it", () => {
+test("hostile text takes no time that grows faster than it", () => {
   for (const unit of ["a", "a@", "@", "1", "1 ", "1-", "DE89", "DE89 ", "+1", "a.", "(1"]) {
-    const text = unit.repeat(Math.ceil(200_000 / unit.length));
-    const started = performance.now();
-    findPersonal(text, all);
-    expect(performance.now() - started, unit).toBeLessThan(500);
+    const grown = growth((length) => {
+      const text = repeated(unit, length);
+      return () => findPersonal(text, all);
+    });
+    expect(grown, unit).toBeLessThan(30);
   }
 });

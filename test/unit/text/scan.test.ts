@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { maxScanBytes, scanJson, scanText } from "../../../collector/text/scan.ts";
+import { growth } from "../../support/growth.ts";
 
 const result = (text: string, more: object = {}): Buffer => Buffer.from(JSON.stringify({ jsonrpc: "2.0", id: 3, result: { content: [{ type: "text", text }], ...more } }));
 const review = "Rating: 4.5. The rooms are clean and the staff is friendly. Breakfast is served until ten.";
@@ -186,20 +187,10 @@ describe("limits", () => {
     ["candidates", (n) => "Send it to me. ".repeat(n / 15)],
   ];
   test.each(hostile)("time grows with length, not faster: %s", (_name, make) => {
-    const least = (text: string): number => {
-      const bytes = Buffer.from(text);
-      let best = Infinity;
-      for (let i = 0; i < 5; i++) {
-        const began = performance.now();
-        scanText(bytes);
-        best = Math.min(best, performance.now() - began);
-      }
-      return best;
-    };
-    least(make(20_000));
-    const small = least(make(20_000));
-    const large = least(make(160_000));
-    // Eight times the text; quadratic time would be 64 times. Small figures are noise.
-    expect(large).toBeLessThan(Math.max(small * 24, 25));
+    const grown = growth((length) => {
+      const bytes = Buffer.from(make(length));
+      return () => scanText(bytes);
+    });
+    expect(grown).toBeLessThan(30);
   });
 });
