@@ -10,7 +10,7 @@ export function finish<T>(steps: Steps<T>): T {
 }
 
 /** How long one slice may take. A call that arrives meanwhile waits for no more than this. */
-const SLICE_MS = 5;
+const SLICE_MS = 8;
 
 /** Does it in slices, and lets the event loop turn between them. */
 export async function finishInSlices<T>(steps: Steps<T>, monotonicMs: () => number = () => performance.now()): Promise<T> {

@@ -18,7 +18,7 @@ export interface LoadRegistryOptions {
 const processMemory = createFileMemory();
 
 /** So long at most the event loop waits for `prepareRegistry`, in milliseconds, one file's parse aside. */
-const SLICE_MS = 5;
+const SLICE_MS = 8;
 
 export const peopleFileOf = (directory: string): string => join(dirname(directory), "people.yaml");
 
