@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { databaseName, engineLimitsSchema, engineUsersSchema } from "./engine/config.ts";
+import { retentionSchema } from "./store/retention.ts";
 
 const port = z.int().min(0).max(65535);
 
@@ -35,6 +36,7 @@ export const storeConfigSchema = z
     users: engineUsersSchema,
     limits: engineLimitsSchema,
     cluster: clusterSchema.optional(),
+    retention: retentionSchema,
   })
   .refine((c) => c.cluster === undefined || c.url !== undefined, { path: ["cluster"], message: "a cluster is of servers: name one of them in store.url" })
   .transform((c) => ({
