@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { databaseName, engineLimitsSchema, engineUsersSchema } from "./engine/config.ts";
+import { accountsSchema } from "./store/accounts.ts";
 import { retentionSchema } from "./store/retention.ts";
 
 const port = z.int().min(0).max(65535);
@@ -37,6 +38,7 @@ export const storeConfigSchema = z
     limits: engineLimitsSchema,
     cluster: clusterSchema.optional(),
     retention: retentionSchema,
+    accounts: accountsSchema,
   })
   .refine((c) => c.cluster === undefined || c.url !== undefined, { path: ["cluster"], message: "a cluster is of servers: name one of them in store.url" })
   .transform((c) => ({
