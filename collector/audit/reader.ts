@@ -1,8 +1,9 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { callId, type CallRecord } from "../record/call-record.ts";
 import { readCursor, type Cursor } from "./cursor.ts";
 import { eachLine, lineHolds, lineJson } from "./line.ts";
-import { listSegments, readProducer, type SegmentFile } from "./layout.ts";
+import { CURSOR_FILE, listSegments, readProducer, type SegmentFile } from "./layout.ts";
 import { SignalboxError } from "../kernel/errors.ts";
 
 /** A line as it is found: `record` is null where its checksum or its JSON does not hold, and `problem` says which. */
@@ -18,6 +19,8 @@ export interface SpoolReader {
   readonly dir: string;
   readonly producer: string;
   cursor(): Promise<Cursor>;
+  /** When the cursor was last moved, by this machine's clock; 0 where nothing has been acknowledged. */
+  ackedAtMs(): Promise<number>;
   /** Oldest first. */
   segments(): Promise<SegmentFile[]>;
   /** Every complete line from `fromSeq` on, damaged ones too. `seq` is the line's place, whatever the record claims. */
@@ -46,6 +49,7 @@ export async function openSpoolReader(dir: string): Promise<SpoolReader> {
     dir,
     producer,
     cursor: () => readCursor(dir),
+    ackedAtMs: () => stat(join(dir, CURSOR_FILE)).then((file) => file.mtimeMs, () => 0),
     segments: () => listSegments(dir),
     lines,
     async *records(fromSeq = 1) {

@@ -1,9 +1,10 @@
 -- question: Which rows of `calls` are not what their spans say, or are on one side only?
--- parameters: producer, first_seq, last_seq, since (received at or after), limit (records returned)
+-- parameters: producer, first_seq, last_seq, since (received at or after), complete_from (a record from before
+--   that time may be on one side only: retention may have removed the other), limit (records returned)
 -- columns: seq, only_in ('calls' or 'spans', '' when both have it and differ)
 -- scans: calls and calls_from_spans of one producer from `since` on, every column; one hash a row is kept
 WITH sides AS (
-    SELECT 'calls' AS side, seq, sipHash128(
+    SELECT 'calls' AS side, seq, ts, sipHash128(
         ts, trace_id, span_id, parent_span_id, agent, principal, delegation, credential_id, client_name, client_version,
         client_address, protocol_version, transport, method, rpc_id, tool, prompt, resource_uri, session_id, task_id,
         task_class, server, server_version, registry_revision, owner, risk_tier, data_domains, environment, effect,
@@ -15,7 +16,7 @@ WITH sides AS (
     FROM calls
     WHERE ts >= {since:DateTime64(6, 'UTC')} AND producer = {producer:String} AND seq BETWEEN {first_seq:UInt64} AND {last_seq:UInt64}
     UNION ALL
-    SELECT 'spans' AS side, seq, sipHash128(
+    SELECT 'spans' AS side, seq, ts, sipHash128(
         ts, trace_id, span_id, parent_span_id, agent, principal, delegation, credential_id, client_name, client_version,
         client_address, protocol_version, transport, method, rpc_id, tool, prompt, resource_uri, session_id, task_id,
         task_class, server, server_version, registry_revision, owner, risk_tier, data_domains, environment, effect,
@@ -28,7 +29,7 @@ WITH sides AS (
     WHERE ts >= {since:DateTime64(6, 'UTC')} AND producer = {producer:String} AND seq BETWEEN {first_seq:UInt64} AND {last_seq:UInt64}
 ),
 unequal AS (
-    SELECT seq, countIf(side = 'calls') AS in_calls, countIf(side = 'spans') AS in_spans
+    SELECT seq, max(ts) AS received, countIf(side = 'calls') AS in_calls, countIf(side = 'spans') AS in_spans
     FROM sides
     GROUP BY seq, digest
     HAVING in_calls != in_spans
@@ -38,5 +39,6 @@ SELECT
     multiIf(sum(in_spans) = 0, 'calls', sum(in_calls) = 0, 'spans', '') AS only_in
 FROM unequal
 GROUP BY unequal.seq
+HAVING only_in = '' OR max(received) >= {complete_from:DateTime64(6, 'UTC')}
 ORDER BY unequal.seq
 LIMIT {limit:UInt32}

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Store } from "../store/client.ts";
 import { loadSql } from "../store/sql-file.ts";
 import type { ChainHead } from "./chain.ts";
+import type { Kept } from "./kept.ts";
 import { dayBefore } from "./time.ts";
 
 /** What is looked at: all records, or of each producer those from a number on. */
@@ -10,6 +11,7 @@ export interface Scope {
   readonly sinceMs: number | null;
   /** Empty for all. */
   readonly producer: string;
+  readonly kept: Kept;
   /** Where each producer's part begins. `hash` is what its first record must be chained to, where that is known. */
   readonly starts: ReadonlyMap<string, { readonly seq: number; readonly hash: string | null }>;
 }

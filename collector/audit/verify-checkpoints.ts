@@ -110,6 +110,7 @@ async function lastIndexOf(file: string): Promise<number> {
  * still on its way. `spooled` is by producer and number. */
 export function verifyHeads(log: SignedLog, scope: Scope, chains: StoredChains, spooled: ReadonlyMap<string, ReadonlyMap<number, string>>, findings: Findings): void {
   const expired = new Set<string>();
+  const removed = new Map<string, number>();
   const signed = new Map<string, number>();
   for (const entry of log.entries) {
     if (entry.event_type !== CHECKPOINT || (scope.producer !== "" && entry.producer !== scope.producer)) continue;
@@ -120,9 +121,11 @@ export function verifyHeads(log: SignedLog, scope: Scope, chains: StoredChains, 
     const hash = chains.hashOf(producer, seq) ?? spooled.get(producer)?.get(seq);
     if (hash === entry.head_hash) continue;
     if (hash === undefined && seq < (chains.firstSeq(producer) ?? 0)) expired.add(producer);
+    else if (hash === undefined && Date.parse(entry.occurred_at) < scope.kept.spansMs) removed.set(producer, (removed.get(producer) ?? 0) + 1);
     else findings.fail("checkpoints", producer, seq, `${entry.event_id} was signed over hash ${entry.head_hash}, the store has ${hash ?? describeEnd(chains, producer)}`);
   }
   for (const producer of expired) findings.note(`${producer}: checkpoints before ${producer}-${chains.firstSeq(producer)} have no rows any more`);
+  for (const [producer, n] of removed) findings.note(`${producer}: ${n} checkpoints end with a record that is not stored any more, which retention allows`);
   for (const producer of chains.blocks.keys()) {
     const [last, from] = [chains.last(producer)?.seq ?? 0, (signed.get(producer) ?? 0) + 1];
     if (last >= from) findings.note(`${producer}: ${last - from + 1} records from ${callId({ producer, seq: from })} on are not signed yet`);

@@ -1,11 +1,13 @@
 -- question: Which stored records of a stretch are not what was recorded, or don't continue their producer's chain?
--- parameters: producer, first_seq, last_seq, from, to (received between), limit (records returned)
+-- parameters: producer, first_seq, last_seq, from, to (received between), complete_from (numbers that are
+--   missing behind a record from before that time are no problem: retention may have removed them), limit (records returned)
 -- columns: record_seq, problem (content, gap, link, conflict, duplicate), expected, actual
 -- scans: SpanAttributes and ids of otel_traces between the two times. Sorts by number.
 -- The form that is hashed is the one of collector/record/canonical.ts; the two must not drift apart.
 WITH
     hashed AS (
         SELECT
+            Timestamp AS at,
             toUInt64OrZero(SpanAttributes['signalbox.audit.seq']) AS seq,
             SpanAttributes['signalbox.audit.hash'] AS hash,
             SpanAttributes['signalbox.audit.prev_hash'] AS prev_hash,
@@ -35,7 +37,8 @@ WITH
         SELECT
             seq, hash, prev_hash, computed,
             lagInFrame(seq) OVER chain AS seq_before,
-            lagInFrame(hash) OVER chain AS hash_before
+            lagInFrame(hash) OVER chain AS hash_before,
+            lagInFrame(at) OVER chain AS at_before
         FROM hashed
         WINDOW chain AS (ORDER BY seq, hash ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)
     )
@@ -47,7 +50,7 @@ SELECT
         seq_before = chained.seq, 'conflict',
         seq_before = 0 AND chained.seq = 1 AND prev_hash != repeat('0', 64), 'link',
         seq_before = 0, '',
-        seq_before + 1 != chained.seq, 'gap',
+        seq_before + 1 != chained.seq, if(at_before < {complete_from:DateTime64(6, 'UTC')}, '', 'gap'),
         prev_hash != hash_before, 'link',
         ''
     ) AS problem,

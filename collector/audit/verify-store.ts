@@ -25,16 +25,24 @@ export async function verifyRows(store: Store, scope: Scope, chains: StoredChain
     findings.producers.add(producer);
     let before: Block | null = null;
     let copies = 0;
+    let gaps = 0;
     for (const block of blocks) {
       findings.storedRecords += block.records;
       if (before === null) checkStart(block, scope, findings);
       const continued: boolean = before === null || (block.firstSeq === before.lastSeq + 1 && block.firstPrevHash === before.lastHash);
-      if (!block.sound || !continued) copies += await verifyBlock(store, before, block, findings);
+      if (!block.sound || !continued) {
+        const found = await verifyBlock(store, scope, before, block, findings);
+        copies += found.copies;
+        gaps += found.missing;
+      }
       before = block;
     }
     findings.storedRecords -= copies;
     if (copies > 0) findings.note(`${producer}: ${copies} rows are second copies of a record`);
     const first = blocks[0]?.firstSeq ?? 1;
+    const stored = blocks.reduce((sum, block) => sum + block.records, 0) - copies;
+    const removed = (before?.lastSeq ?? 0) - first + 1 - stored - gaps;
+    if (removed > 0) findings.note(`${producer}: ${removed} records from before ${isoDay(scope.kept.spansMs)} are not stored any more, which retention allows`);
     if (first !== 1) findings.note(`${producer}: the rows that were checked start at ${producer}-${first}`);
   }
 }
@@ -45,14 +53,14 @@ function checkStart({ producer, firstSeq, firstPrevHash }: Block, scope: Scope, 
   if (firstSeq === start.seq && firstPrevHash !== start.hash) {
     findings.fail("rows", producer, firstSeq, describeRow({ record_seq: "", problem: "link", expected: start.hash, actual: firstPrevHash }));
   }
-  // Older rows than the scope's may have expired; behind a checkpoint they may not.
-  if (firstSeq > start.seq && scope.starts.has(producer)) {
+  // Older rows than the scope's may have expired; behind a checkpoint they may not, unless retention reaches there.
+  if (firstSeq > start.seq && scope.starts.has(producer) && (scope.sinceMs ?? 0) >= scope.kept.spansMs) {
     findings.fail("rows", producer, firstSeq, describeRow({ record_seq: "", problem: "gap", expected: String(start.seq), actual: String(firstSeq) }));
   }
 }
 
-/** Resolves with how many rows of the block are second copies, as far as they are listed. */
-async function verifyBlock(store: Store, before: Block | null, block: Block, findings: Findings): Promise<number> {
+/** Resolves with how many rows of the block are second copies, as far as they are listed, and how many records it lacks. */
+async function verifyBlock(store: Store, scope: Scope, before: Block | null, block: Block, findings: Findings): Promise<{ copies: number; missing: number }> {
   const times = [block.from, block.to, ...(before ? [before.from, before.to] : [])].sort();
   const problems = await store.query<RowProblem>(sql("verify-rows"), {
     producer: block.producer,
@@ -61,12 +69,16 @@ async function verifyBlock(store: Store, before: Block | null, block: Block, fin
     last_seq: block.lastSeq,
     from: times[0]!,
     to: times.at(-1)!,
+    complete_from: sqlTime(scope.kept.spansMs),
     limit: Math.max(findings.limit + 1, 1000),
   });
   const faults = problems.filter((row) => row.problem !== "duplicate" && Number(row.record_seq) !== before?.lastSeq);
   for (const row of faults) findings.fail("rows", block.producer, row.record_seq, describeRow(row));
-  return problems.filter((row) => row.problem === "duplicate").length;
+  const missing = faults.filter((row) => row.problem === "gap").reduce((sum, row) => sum + Number(row.actual) - Number(row.expected), 0);
+  return { copies: problems.filter((row) => row.problem === "duplicate").length, missing };
 }
+
+const isoDay = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
 
 function describeRow({ problem, expected, actual }: RowProblem): string {
   switch (problem) {
@@ -96,6 +108,7 @@ export async function verifyCalls(store: Store, scope: Scope, chains: StoredChai
       first_seq: Math.max(block * BLOCK, scope.starts.get(producer)?.seq ?? 0),
       last_seq: (block + 1) * BLOCK - 1,
       since: scopeParams(scope).since,
+      complete_from: sqlTime(Math.max(scope.kept.spansMs, scope.kept.callsMs)),
       limit: findings.limit + 1,
     });
     for (const { seq, only_in } of rows) {
@@ -117,7 +130,8 @@ async function differences(store: Store, producer: string, seq: string): Promise
 
 /** The counters, against the calls. They are not kept by producer, so this is for a check of all. */
 export async function verifyMinutes(store: Store, scope: Scope, findings: Findings): Promise<void> {
-  const since = sqlTime(scope.sinceMs ?? 0);
+  // Counters are of whole minutes.
+  const since = sqlTime(Math.max(scope.sinceMs ?? 0, Math.ceil(Math.max(scope.kept.callsMs, scope.kept.minutesMs) / 60_000) * 60_000));
   const random = randomBytes(16);
   const hours = await store.query<{ from: string; to: string }>(sql("verify-minute-blocks"), {
     since,
@@ -136,7 +150,7 @@ export async function verifyMinutes(store: Store, scope: Scope, findings: Findin
 }
 
 /** The seam: what the spool believes to have delivered is in the store, and the store has nothing that the spool never wrote. */
-export async function verifyJoin(store: Store, spool: SpoolReader, chains: StoredChains, findings: Findings): Promise<void> {
+export async function verifyJoin(store: Store, spool: SpoolReader, scope: Scope, chains: StoredChains, findings: Findings): Promise<void> {
   const { producer } = spool;
   const { acked } = await spool.cursor();
   const known = chains.hashOf(producer, acked.seq);
@@ -145,7 +159,9 @@ export async function verifyJoin(store: Store, spool: SpoolReader, chains: Store
   const last = chains.last(producer);
   if (last) stored.set(last.seq, last.hash);
   const lastSeq = Math.max(0, ...stored.keys());
-  if (acked.seq > 0 && stored.get(acked.seq) !== acked.hash) {
+  const removed = !stored.has(acked.seq) && (await spool.ackedAtMs()) < scope.kept.spansMs;
+  if (removed) findings.note(`${producer}: the record that was acknowledged last is not stored any more, which retention allows`);
+  else if (acked.seq > 0 && stored.get(acked.seq) !== acked.hash) {
     const aside = (await rejectedSeqs(spool.dir)).has(acked.seq) ? "; the collector refused it, see rejected.ndjson" : "";
     const has = stored.get(acked.seq) ?? `no such record, its last is ${lastSeq}`;
     findings.fail("join", producer, acked.seq, `was acknowledged with hash ${acked.hash}, the store has ${has}${aside}`);

@@ -1,6 +1,7 @@
 import type { Clock } from "../kernel/clock.ts";
 import type { Store } from "../store/client.ts";
 import { loadSql } from "../store/sql-file.ts";
+import { readKept } from "./kept.ts";
 import { CHECKPOINT } from "./checkpoint/entry.ts";
 import type { SpoolReader } from "./reader.ts";
 import { sqlTime } from "./time.ts";
@@ -53,7 +54,7 @@ async function verifyStore(options: VerifyOptions, store: Store, log: SignedLog 
   await verifyRows(store, scope, chains, findings);
   await verifyCalls(store, scope, chains, findings);
   if (scope.producer === "") await verifyMinutes(store, scope, findings);
-  for (const spool of spools) await verifyJoin(store, spool, chains, findings);
+  for (const spool of spools) await verifyJoin(store, spool, scope, chains, findings);
   if (log && log.entries.length > 0) verifyHeads(log, scope, chains, spooled, findings);
 }
 
@@ -61,12 +62,13 @@ async function verifyStore(options: VerifyOptions, store: Store, log: SignedLog 
  * its first record that was received since. */
 async function scopeOf({ sinceMs, producer }: VerifyOptions, store: Store, log: SignedLog | null): Promise<Scope> {
   const starts = new Map<string, { seq: number; hash: string | null }>();
-  if (sinceMs === null) return { sinceMs, producer, starts };
+  const kept = await readKept(store);
+  if (sinceMs === null) return { sinceMs, producer, kept, starts };
   const rows = await store.query<{ producer: string; first_seq: string }>(startsSql, { since: sqlTime(sinceMs), producer });
   for (const row of rows) starts.set(row.producer, { seq: Number(row.first_seq), hash: null });
   for (const entry of log?.entries ?? []) {
     if (entry.event_type !== CHECKPOINT || Date.parse(entry.occurred_at) > sinceMs) continue;
     if (producer === "" || entry.producer === producer) starts.set(entry.producer, { seq: Number(entry.last_seq) + 1, hash: entry.head_hash });
   }
-  return { sinceMs, producer, starts };
+  return { sinceMs, producer, kept, starts };
 }

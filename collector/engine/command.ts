@@ -1,14 +1,16 @@
 import { join } from "node:path";
 import type { CommandContext, RegisterCommands } from "../kernel/command.ts";
 import { storeConfigSchema } from "../config.ts";
+import { registerStoreVerbs } from "../store/command.ts";
 import { ENGINE_THREADPOOL_SIZE } from "./config.ts";
 
 const STOP_DEADLINE_MS = 1900;
 
 /** `signalbox store`: the embedded store in the foreground, until it is stopped. */
 export const registerStore: RegisterCommands = (program, context) => {
-  program
-    .command("store")
+  const store = program.command("store");
+  registerStoreVerbs(store, context);
+  store
     .description("run the embedded store: ClickHouse's HTTP interface over a local directory")
     .option("--store-dir <dir>", "where the tables are kept (default: store/ in the data directory)")
     .option("--port <port>", "port to listen on; 0 takes any free one")

@@ -6,6 +6,7 @@ import { SignalboxError } from "../kernel/errors.ts";
 import { Lifecycle, withDeadline, type Stoppable } from "../kernel/lifecycle.ts";
 import type { Logger } from "../kernel/log.ts";
 import { portError } from "../kernel/ports.ts";
+import { applyRetention } from "../store/apply-retention.ts";
 import { createStoreClient } from "../store/client.ts";
 import { migrate } from "../store/migrate.ts";
 import { createReceiver } from "./receiver.ts";
@@ -56,12 +57,14 @@ export async function startCollector({ config, store, clock, logger }: Collector
   }
 }
 
-/** Brings the store up to date and returns the names of the migrations that ran. */
+/** Brings the store up to date, in its tables and in how long it keeps their rows, and returns the names of the migrations that ran. */
 export async function migrateStore(store: StoreConfig, clock: Clock, logger: Logger): Promise<string[]> {
-  const { url, username, password, database } = store;
+  const { url, username, password, database, cluster, retention } = store;
   const client = createStoreClient({ url, username, password, database, caller: "migrate" });
   try {
-    return await migrate({ store: client, folder: MIGRATIONS, logger, clock });
+    const applied = await migrate({ store: client, folder: MIGRATIONS, cluster, logger, clock });
+    await applyRetention({ store: client, retention, cluster: cluster ?? null, logger });
+    return applied;
   } finally {
     await client.close();
   }

@@ -51,6 +51,8 @@ export function createTraceStore(options: TraceStoreOptions): TraceStore & Stopp
           insert_deduplicate: 1,
           insert_deduplication_token: token,
           deduplicate_blocks_in_dependent_materialized_views: 1,
+          // On a cluster: acknowledged means stored on the shards, and not queued on the node that was asked.
+          distributed_foreground_insert: 1,
           // The views that fill the rollups have grouped their rows already.
           optimize_on_insert: 0,
         },

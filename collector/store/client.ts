@@ -26,8 +26,8 @@ export interface Store {
   /** A statement without a result. Parameters that the statement does not name are refused here as well. */
   command(sql: string, params?: SqlParams): Promise<void>;
   ping(): Promise<boolean>;
-  /** Creates the configured database where it is missing. */
-  ensureDatabase(): Promise<void>;
+  /** Creates the configured database where it is missing, on all nodes of a cluster where one is named. */
+  ensureDatabase(cluster?: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -125,12 +125,12 @@ export function createStoreClient(options: StoreClientOptions): Store {
 
     ping: async () => (await client.ping()).success,
 
-    async ensureDatabase() {
+    async ensureDatabase(cluster) {
       const outside = connect("default");
       try {
         await outside.command({
-          query: "CREATE DATABASE IF NOT EXISTS {database:Identifier}",
-          query_params: { database },
+          query: `CREATE DATABASE IF NOT EXISTS {database:Identifier}${cluster === undefined ? "" : " ON CLUSTER {cluster:Identifier}"}`,
+          query_params: { database, ...(cluster === undefined ? {} : { cluster }) },
           clickhouse_settings: tag(),
         });
       } finally {

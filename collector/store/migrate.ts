@@ -6,6 +6,7 @@ import { systemClock, type Clock } from "../kernel/clock.ts";
 import { SignalboxError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/log.ts";
 import type { Store } from "./client.ts";
+import { onCluster, renderStatement, type Cluster } from "./cluster.ts";
 import { placeholders, splitStatements, type SqlParams } from "./sql-file.ts";
 
 /** One numbered file, `0007_add_decision_reason.sql`. */
@@ -29,6 +30,8 @@ export interface MigrateOptions {
   folder: URL;
   /** Values for the placeholders of all files; each statement gets those that it names. */
   params?: SqlParams;
+  /** Where the database is spread over a cluster: the same files then make replicated tables there. */
+  cluster?: Cluster | undefined;
   logger: Logger;
   clock?: Clock;
   /** How long to wait for another process that is migrating. */
@@ -36,6 +39,8 @@ export interface MigrateOptions {
 }
 
 const TABLE = "schema_migrations";
+const TABLE_SQL = `CREATE TABLE IF NOT EXISTS ${TABLE} (version UInt32, name String, checksum String, applied_at DateTime64(3))
+     ENGINE = ReplacingMergeTree(applied_at) ORDER BY version`;
 const LOCK = "schema_migrations_lock";
 /** A lock that nobody has renewed for this long was left by a process that died. */
 const LOCK_STALE_MS = 60_000;
@@ -46,20 +51,20 @@ const LOCK_STALE_MS = 60_000;
  * each must be safe to repeat (IF NOT EXISTS). Rejects with E_MIGRATION_* for a folder that does not fit the database.
  */
 export async function migrate(options: MigrateOptions): Promise<string[]> {
-  const { store, logger, clock = systemClock } = options;
+  const { store, logger, clock = systemClock, cluster = null } = options;
   const migrations = await readMigrations(options.folder);
-  await store.ensureDatabase();
-  await store.command(
-    `CREATE TABLE IF NOT EXISTS ${TABLE} (version UInt32, name String, checksum String, applied_at DateTime64(3))
-     ENGINE = ReplacingMergeTree(applied_at) ORDER BY version`,
-  );
-  if (pending(migrations, await readApplied(store)).length === 0) return [];
-  const unlock = await lock(store, clock, options.lockTimeoutMs ?? 120_000);
+  const before = await readAppliedIfAny(store);
+  // Nothing is created where nothing is missing, so that a user who may only write can start a collector.
+  if (before && pending(migrations, before).length === 0) return [];
+  await store.ensureDatabase(cluster?.name);
+  for (const statement of renderStatement(TABLE, TABLE_SQL, cluster)) await store.command(statement);
+  const unlock = await lock(store, clock, cluster, options.lockTimeoutMs ?? 120_000);
   try {
+    if (cluster) await store.command(`SYSTEM SYNC REPLICA ${TABLE}`);
     // Read again: whoever had the lock before may have done the work.
     const todo = pending(migrations, await readApplied(store));
     for (const migration of todo) {
-      await apply(store, clock, migration, options.params ?? {});
+      await apply(store, clock, migration, options.params ?? {}, cluster);
       logger.info({ migration: migration.name }, "migration applied");
     }
     return todo.map((migration) => migration.name);
@@ -121,6 +126,17 @@ async function readMigration(base: URL, name: string): Promise<Migration> {
   return { version: Number(number), name, text, checksum: createHash("sha256").update(text).digest("hex") };
 }
 
+/** Null where the database or the table is still to be made. */
+async function readAppliedIfAny(store: Store): Promise<AppliedMigration[] | null> {
+  try {
+    return await readApplied(store);
+  } catch (error) {
+    // 60 is UNKNOWN_TABLE, 81 is UNKNOWN_DATABASE.
+    if (["60", "81"].includes((error as { code?: string }).code ?? "")) return null;
+    throw error;
+  }
+}
+
 async function readApplied(store: Store): Promise<AppliedMigration[]> {
   return await store.query<AppliedMigration>(
     `SELECT version, argMin(name, applied_at) AS name, argMin(checksum, applied_at) AS checksum
@@ -128,12 +144,13 @@ async function readApplied(store: Store): Promise<AppliedMigration[]> {
   );
 }
 
-async function apply(store: Store, clock: Clock, migration: Migration, params: SqlParams): Promise<void> {
+async function apply(store: Store, clock: Clock, migration: Migration, params: SqlParams, cluster: Cluster | null): Promise<void> {
   for (const [i, statement] of splitStatements(migration.text).entries()) {
     const names = [...placeholders(migration.name, statement).keys()];
     const given = names.filter((name) => params[name] !== undefined).map((name) => [name, params[name] as never]);
+    const rendered = renderStatement(migration.name, statement, cluster);
     try {
-      await store.command(statement, Object.fromEntries(given) as SqlParams);
+      for (const one of rendered) await store.command(one, Object.fromEntries(given) as SqlParams);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new SignalboxError("E_MIGRATION_FAILED", `Migration ${migration.name}, statement ${i + 1}: ${reason}`, { cause });
@@ -147,13 +164,14 @@ async function apply(store: Store, clock: Clock, migration: Migration, params: S
 /**
  * ClickHouse has no locks, but only one of two CREATE TABLE for one name succeeds; the comment says until when the
  * lock holds. It spares two starting processes from doing the same work at once. It is not what makes that safe:
- * migrations that may be repeated are.
+ * migrations that may be repeated are. On a cluster the statement goes through the nodes' one queue, so the same holds there.
  */
-async function lock(store: Store, clock: Clock, timeoutMs: number): Promise<() => Promise<void>> {
+async function lock(store: Store, clock: Clock, cluster: Cluster | null, timeoutMs: number): Promise<() => Promise<void>> {
   const owner = randomUUID();
   const deadline = clock.nowMs() + timeoutMs;
-  while (!(await tryLock(store, comment(owner, clock)))) {
-    if (await isStale(store, clock)) await store.command(`DROP TABLE IF EXISTS ${LOCK}`);
+  const drop = `DROP TABLE IF EXISTS ${LOCK}${onCluster(cluster)}`;
+  while (!(await tryLock(store, cluster, comment(owner, clock)))) {
+    if (await isStale(store, clock)) await store.command(drop);
     if (clock.nowMs() > deadline) {
       throw new SignalboxError("E_MIGRATION_LOCKED", `Another process has been migrating for ${timeoutMs} ms.`, {
         remedy: `If none is, drop the table ${LOCK}.`,
@@ -162,17 +180,17 @@ async function lock(store: Store, clock: Clock, timeoutMs: number): Promise<() =
     await sleep(100);
   }
   const renew = setInterval(() => {
-    store.command(`ALTER TABLE ${LOCK} MODIFY COMMENT '${comment(owner, clock)}'`).catch(() => undefined);
+    store.command(`ALTER TABLE ${LOCK}${onCluster(cluster)} MODIFY COMMENT '${comment(owner, clock)}'`).catch(() => undefined);
   }, LOCK_STALE_MS / 4);
   return async () => {
     clearInterval(renew);
-    await store.command(`DROP TABLE IF EXISTS ${LOCK}`);
+    await store.command(drop);
   };
 }
 
-async function tryLock(store: Store, comment: string): Promise<boolean> {
+async function tryLock(store: Store, cluster: Cluster | null, comment: string): Promise<boolean> {
   try {
-    await store.command(`CREATE TABLE ${LOCK} (owner String) ENGINE = MergeTree ORDER BY owner COMMENT '${comment}'`);
+    await store.command(`CREATE TABLE ${LOCK}${onCluster(cluster)} (owner String) ENGINE = MergeTree ORDER BY owner COMMENT '${comment}'`);
     return true;
   } catch (error) {
     // 57 is TABLE_ALREADY_EXISTS.

@@ -1,4 +1,5 @@
 import { loadSql } from "../../../collector/store/sql-file.ts";
+import { readHorizons } from "../../../collector/store/apply-retention.ts";
 import { findingId, type Finding } from "../../findings/finding.ts";
 import { readHealth } from "../../findings/health.ts";
 import { figure, findingTitle } from "../../findings/title.ts";
@@ -32,15 +33,19 @@ const arrivalsSql = loadSql(new URL("./arrivals.sql", import.meta.url));
 
 /** Records that a producer numbered and the store doesn't have, has twice, or got late. The figures are kept for every
  * window, whether or not they are a finding. */
-export function sequenceGaps(config: SequenceGapsConfig): Job {
+export function sequenceGaps(settings: SequenceGapsConfig): Job {
   return {
     name: "sequence-gaps",
     cron: "*/5 * * * *",
     stepMs,
     windowMs: stepMs,
-    latenessMs: config.latenessMs,
+    latenessMs: settings.latenessMs,
     async run(context) {
-      const ranges = await readRanges(context, config);
+      const horizonMs = await completeFromMs(context);
+      // What retention may have removed is no gap: a window of the past is looked at as far as its rows must be there.
+      const lookBackMs = Math.min(settings.lookBackMs, context.window.fromMs - horizonMs);
+      const config = { ...settings, lookBackMs };
+      const ranges = lookBackMs < 0 ? [] : await readRanges(context, config);
       const arrivals = await readArrivals(context, config);
       await keep(context, config, completeness(ranges, arrivals));
       const findings = await Promise.all([
@@ -51,6 +56,11 @@ export function sequenceGaps(config: SequenceGapsConfig): Job {
       return { findings };
     },
   };
+}
+
+async function completeFromMs({ store }: JobContext): Promise<number> {
+  const horizon = (await readHorizons(store)).find((row) => row.table_name === "calls")?.horizon;
+  return horizon === undefined ? 0 : Date.parse(horizon);
 }
 
 function rangeOf({ window }: JobContext, config: SequenceGapsConfig) {

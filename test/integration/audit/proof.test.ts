@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { ALL_KEPT } from "../../../collector/audit/kept.ts";
 import { auditDir, logFile } from "../../../collector/audit/checkpoint/files.ts";
 import { openCheckpointLog } from "../../../collector/audit/checkpoint/log.ts";
 import { proofProblem, proofSchema, type Proof } from "../../../collector/audit/checkpoint/proof.ts";
@@ -178,7 +179,7 @@ describe("a signed register", () => {
   test("adds up, so that no row has to be looked at alone", async () => {
     const { work } = await installation();
     const producer = await work(40);
-    const { blocks, callContents } = await readChains(register.store, { sinceMs: null, producer, starts: new Map() }, []);
+    const { blocks, callContents } = await readChains(register.store, { sinceMs: null, producer, kept: ALL_KEPT, starts: new Map() }, []);
     const all = blocks.get(producer)!;
     expect(all.map((block) => [block.records, block.sound])).toEqual([[40, true]]);
     expect([...callContents.values()].map((row) => row.contents)).toEqual(all.map((block) => block.contents));

@@ -1,0 +1,62 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { storeConfigSchema } from "../../../collector/config.ts";
+import { silentLogger } from "../../../collector/kernel/log.ts";
+import { createStoreClient, type Store } from "../../../collector/store/client.ts";
+import { migrate, readMigrations } from "../../../collector/store/migrate.ts";
+import { parseHash, tablesOf, usersStatements } from "../../../collector/store/users.ts";
+import { startEngine, type TestEngine } from "../../support/engine.ts";
+import { signalbox } from "../../support/run-command.ts";
+
+const MIGRATIONS = new URL("../../../collector/store/migrations/", import.meta.url);
+const HASH = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8";
+const tables = tablesOf(await readMigrations(MIGRATIONS));
+let engine: TestEngine;
+let store: Store;
+let dir: string;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), "signalbox-users-"));
+  engine = await startEngine();
+  store = createStoreClient({ url: engine.url, caller: "test" });
+  await migrate({ store, folder: MIGRATIONS, logger: silentLogger });
+});
+afterAll(async () => {
+  await store?.close();
+  await engine?.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+it("roles are given tables that there are", async () => {
+  const rows = await store.query<{ name: string }>("SELECT name FROM system.tables WHERE database = currentDatabase() AND engine != 'MaterializedView' ORDER BY name");
+  expect(rows.map((row) => row.name)).toEqual(tables);
+});
+
+it.each([undefined, { name: "nodes" }])("every statement is what ClickHouse's parser understands (cluster: %j)", async (cluster) => {
+  const config = storeConfigSchema.parse({ url: "http://127.0.0.1:8123", cluster });
+  const hash = parseHash(HASH, "x");
+  const hashes = { writer: hash, backend: hash, analyst: hash, payload_reader: hash, admin: hash };
+  const statements = usersStatements({ ...config, cluster: config.cluster ?? null, hashes, tables: [...tables, "payloads"] });
+  for (const sql of statements) {
+    const [row] = await store.query<{ text: string }>("SELECT formatQuerySingleLine({sql:String}) AS text", { sql });
+    expect(row?.text.includes("ON CLUSTER nodes")).toBe(cluster !== undefined);
+  }
+});
+
+it("the command prints them without a hash, and says that the embedded store keeps none", async () => {
+  const configFile = join(dir, "signalbox.yaml");
+  await writeFile(configFile, JSON.stringify({ store: { accounts: { analyst: { hashEnv: "ANALYST_HASH" } } } }));
+  const run = (...args: string[]) => signalbox(["--config", configFile, "store", "users", ...args], { env: { ANALYST_HASH: HASH } });
+  const printed = await run("--json");
+  expect(JSON.parse(printed.stdout)).toMatchObject({ applied: false, users: ["analyst"] });
+  expect(printed.stdout).toContain("CREATE USER IF NOT EXISTS signalbox_analyst IDENTIFIED WITH sha256_hash BY '<hidden>'");
+  const applied = await run("--apply");
+  expect(applied.code).toBe(1);
+  expect(applied.stderr).toContain("the embedded store keeps no users by SQL");
+  await writeFile(configFile, JSON.stringify({ store: { url: engine.url, accounts: { analyst: { hashEnv: "ANALYST_HASH" } } } }));
+  const refused = await run("--apply");
+  expect(refused.stderr).toMatch(/statement 1 of \d+ was refused/);
+  expect(printed.stdout + printed.stderr + applied.stderr + refused.stderr + refused.stdout).not.toContain(HASH);
+});

@@ -1,0 +1,3 @@
+CREATE VIEW IF NOT EXISTS exception_uses ON CLUSTER main AS
+
+CREATE VIEW IF NOT EXISTS approval_decisions ON CLUSTER main AS
