@@ -9,6 +9,7 @@ import type { DraftRecord } from "../record/call-record.ts";
 import { RecordWriter } from "../record/record-writer.ts";
 import type { ChainPlace } from "../record/to-attributes.ts";
 import type { AuditLog, Intent } from "./audit-log.ts";
+import { Ballast } from "./ballast.ts";
 import { link, type ChainHead } from "./chain.ts";
 import { readCursor, type Cursor } from "./cursor.ts";
 import { lastLeaf, LeafWriter } from "./checkpoint/leaves.ts";
@@ -72,8 +73,13 @@ const reserveBytes = (maxBytes: number): number => Math.min(8 * 1024 * 1024, Mat
  * the middle of as `interrupted`. Throws E_AUDIT_LOCKED, E_AUDIT_CORRUPT, or the disk's own error.
  */
 export async function openSpool(options: SpoolOptions): Promise<Spool> {
+  await mkdir(options.dir, { recursive: true, mode: 0o700 });
+  // A disk that the spool itself has filled must not keep it from being delivered.
+  return new Ballast(options.dir).makeRoomFor(() => open(options));
+}
+
+async function open(options: SpoolOptions): Promise<Spool> {
   const { dir, logger } = options;
-  await mkdir(dir, { recursive: true, mode: 0o700 });
   const release = await acquireLock(join(dir, LOCK_FILE), (owner) => locked(dir, owner));
   try {
     const producer = await readOrMakeProducer(dir, options.producerPrefix);
@@ -86,6 +92,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
     for (const draft of intents.values()) await spool.recordInterrupted(draft);
     if (intents.size > 0) logger.warn({ producer, interrupted: intents.size }, "recorded calls that a crash cut off");
     await clearIntents(dir);
+    await spool.takeBallast();
     return spool;
   } catch (error) {
     await release();
@@ -143,6 +150,8 @@ class FileSpool implements Spool {
   readonly #tail = new SpanTail();
   readonly #leaves: LeafWriter;
   #leavesTimer: NodeJS.Timeout | null = null;
+  readonly #ballast: Ballast;
+  #ballastTimer: NodeJS.Timeout | null = null;
   readonly #lifecycle = new Lifecycle();
   readonly #counts = { appended: 0, refused: 0, diskFailures: 0, interrupted: 0 };
   readonly #durableListeners = new Set<() => void>();
@@ -156,6 +165,7 @@ class FileSpool implements Spool {
     const { dir, clock, disk = nodeDisk, segmentBytes = 64 * 1024 * 1024, segmentMs = 10_000, retryMs = 1000 } = options;
     this.#options = options;
     this.#leaves = leaves;
+    this.#ballast = new Ballast(dir, () => this.#takeBallastLater());
     this.dir = dir;
     this.producer = producer;
     this.#head = head;
@@ -171,7 +181,10 @@ class FileSpool implements Spool {
         for (const listener of this.#durableListeners) listener();
         this.#leavesTimer ??= setTimeout(() => this.#flushLeavesLater(), options.leavesMs ?? 1000).unref();
       },
-      recover: () => this.#segments.recover(),
+      recover: async () => {
+        await this.#segments.recover();
+        await this.#ballast.restore();
+      },
       retain: true,
       retryMs,
       onFailure,
@@ -184,6 +197,7 @@ class FileSpool implements Spool {
       cursor,
       segments: this.#segments,
       tail: this.#tail,
+      ballast: this.#ballast,
       beforeDelete: async () => {
         await this.#intents.compact();
         await this.#flushLeaves();
@@ -195,6 +209,7 @@ class FileSpool implements Spool {
       },
     });
     this.#lifecycle.add("lock", release);
+    this.#lifecycle.add("ballast", () => void (this.#ballastTimer && clearTimeout(this.#ballastTimer)));
     this.#lifecycle.add("segments", () => this.#segments.close());
     this.#lifecycle.add("leaves", async () => {
       if (this.#leavesTimer) clearTimeout(this.#leavesTimer);
@@ -211,7 +226,7 @@ class FileSpool implements Spool {
   }
 
   get #writable(): boolean {
-    return !this.#stopping && !this.#commit.failed && this.#pendingBytes < this.#options.maxBytes;
+    return !this.#stopping && !this.#commit.failed && this.#ballast.whole && this.#pendingBytes < this.#options.maxBytes;
   }
 
   get stats(): SpoolStats {
@@ -235,6 +250,21 @@ class FileSpool implements Spool {
   async intend(draft: DraftRecord): Promise<Intent> {
     if (!this.available) throw this.#unavailable();
     return this.#intents.write(draft);
+  }
+
+  /** Until it is there, no record is taken. */
+  async takeBallast(): Promise<void> {
+    try {
+      await this.#ballast.restore();
+    } catch {
+      this.#takeBallastLater();
+    }
+  }
+
+  #takeBallastLater(): void {
+    if (this.#stopping) return;
+    if (this.#ballastTimer) clearTimeout(this.#ballastTimer);
+    this.#ballastTimer = setTimeout(() => void this.#commit.exclusive(() => this.takeBallast()), this.#options.retryMs ?? 1000).unref();
   }
 
   /** For opening only: a full spool takes these all the same, because dropping one would hide a call. */
@@ -292,7 +322,9 @@ class FileSpool implements Spool {
       ? "the spool is closed"
       : this.#commit.failed || !this.#intents.available
         ? "its disk has failed"
-        : `it holds ${this.#pendingBytes} bytes that the collector has not acknowledged`;
+        : !this.#ballast.whole
+          ? "its disk is full"
+          : `it holds ${this.#pendingBytes} bytes that the collector has not acknowledged`;
     return new SignalboxError("E_AUDIT_UNAVAILABLE", `the audit spool takes no record: ${why}`, {
       remedy: "check that the collector can be reached and that the disk has room",
     });

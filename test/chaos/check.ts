@@ -37,7 +37,9 @@ export function keepBooks(stack: Stack): BookKeeper {
   };
   return {
     async settle(answered, timeoutMs) {
-      await waitFor("every answered call to be stored", async () => lostOf(answered, await counts()) === 0, { timeoutMs, everyMs: 200 }).catch(() => undefined);
+      // `calls` is written before what is derived from it.
+      const settled = async (): Promise<boolean> => lostOf(answered, await counts()) === 0 && agree(await numbers(SUMS));
+      await waitFor("every answered call to be stored", settled, { timeoutMs, everyMs: 200 }).catch(() => undefined);
     },
     async check(answered) {
       const stored = await counts();
@@ -66,6 +68,8 @@ async function rows<T>(client: ClickHouseClient, query: string): Promise<T[]> {
 }
 
 const lostOf = (answered: ReadonlySet<string>, stored: ReadonlyMap<string, number>): number => [...answered].filter((id) => !stored.has(id)).length;
+
+const agree = (sums: Record<string, number>): boolean => sums.raw === sums.rollup && sums.sketches === sums.forwarded;
 
 export interface ChaosCheck {
   readonly name: string;

@@ -22,7 +22,7 @@ export interface Row {
 /** Calls that are answered before a fault, and after it was healed. */
 const CALLS_BEFORE = 50;
 const CALLS_AFTER = 50;
-const SETTLE_MS = 180_000;
+const SETTLE_MS = 120_000;
 
 /** Injects one fault under load, heals it and looks at the books. */
 export async function runFault(fault: Fault, world: World, books: BookKeeper, verifyNow: boolean): Promise<Row> {
@@ -49,8 +49,7 @@ export async function runFault(fault: Fault, world: World, books: BookKeeper, ve
   if (fault.expected.refused === "some" && refused === 0) problems.push("no call was refused");
   if (fault.expected.refused === "none" && refused > 0) problems.push(`${refused} calls were refused`);
   if (fault.expected.failed === "none" && failed > 0) problems.push(`${failed} calls got no answer`);
-  const sums = await whileStill(world, books);
-  const found = verifyNow ? await books.verify() : null;
+  const { sums, found } = await whileStill(world, books, verifyNow);
   if (found !== null) problems.push(`audit verify: ${found}`);
   return {
     ...empty(fault),
@@ -67,13 +66,13 @@ export async function runFault(fault: Fault, world: World, books: BookKeeper, ve
 }
 
 /** Calls go on meanwhile, so what is compared has to be looked at in a moment when all of it has arrived. */
-async function whileStill(world: World, books: BookKeeper): Promise<Books> {
+async function whileStill(world: World, books: BookKeeper, verifyNow: boolean): Promise<{ sums: Books; found: string | null }> {
   const { load } = world;
   const rate = load.rate;
   load.rate = 0;
   try {
     await books.settle(new Set(load.answered), SETTLE_MS);
-    return await books.check(load.answered);
+    return { sums: await books.check(load.answered), found: verifyNow ? await books.verify() : null };
   } finally {
     load.rate = rate;
   }
