@@ -5,7 +5,7 @@ import { SignalboxError } from "../kernel/errors.ts";
 import { acquireLock } from "../kernel/lock.ts";
 import { Lifecycle } from "../kernel/lifecycle.ts";
 import type { Logger } from "../kernel/log.ts";
-import type { DraftRecord } from "../record/call-record.ts";
+import { callId, type DraftRecord } from "../record/call-record.ts";
 import { RecordWriter } from "../record/record-writer.ts";
 import type { ChainPlace } from "../record/to-attributes.ts";
 import type { AuditLog, Intent } from "./audit-log.ts";
@@ -87,7 +87,7 @@ async function open(options: SpoolOptions): Promise<Spool> {
     const intents = await readIntents(dir);
     const scan = await scanSegments(dir, producer, cursor.acked.seq, intents.size === 0 ? null : (json) => dropSettled(intents, json));
     const head = continueFrom(producer, cursor, scan);
-    const leaves = await openLeaves(options, head);
+    const leaves = await openLeaves(options, producer, head);
     const spool = new FileSpool(options, producer, cursor, scan, head, leaves, release);
     for (const draft of intents.values()) await spool.recordInterrupted(draft);
     if (intents.size > 0) logger.warn({ producer, interrupted: intents.size }, "recorded calls that a crash cut off");
@@ -117,17 +117,22 @@ function continueFrom(producer: string, { acked }: Cursor, { segments, head }: S
   const firstSeq = segments[0]?.firstSeq ?? acked.seq + 1;
   const last = head ?? acked;
   if (firstSeq > acked.seq + 1 || last.seq < acked.seq) {
-    const missing = last.seq < acked.seq ? last.seq + 1 : acked.seq + 1;
-    throw new SignalboxError("E_AUDIT_CORRUPT", `the spool is damaged: record ${producer}-${missing} is missing`, {
-      remedy: "restore its segment, or move the spool directory aside to start a new chain",
-    });
+    throw missing(producer, last.seq < acked.seq ? last.seq + 1 : acked.seq + 1, acked.seq);
   }
   return last;
 }
 
+function missing(producer: string, firstSeq: number, lastSeq: number): SignalboxError {
+  const which = lastSeq > firstSeq ? `records ${callId({ producer, seq: firstSeq })} to ${callId({ producer, seq: lastSeq })} are` : `record ${callId({ producer, seq: firstSeq })} is`;
+  return new SignalboxError("E_AUDIT_CORRUPT", `the spool is damaged: ${which} missing`, {
+    remedy: "restore its segment, or move the spool directory aside to start a new chain",
+  });
+}
+
 /** A process that was killed had hashes in memory; their records are still in the segments, which go only after them. */
-async function openLeaves({ dir, disk = nodeDisk }: SpoolOptions, head: ChainHead): Promise<LeafWriter> {
-  const known = await lastLeaf(dir, head);
+async function openLeaves({ dir, disk = nodeDisk }: SpoolOptions, producer: string, head: ChainHead): Promise<LeafWriter> {
+  const known = await lastLeaf(dir);
+  if (known && known.seq > head.seq) throw missing(producer, head.seq + 1, known.seq);
   if (known?.seq === head.seq) return new LeafWriter(dir, disk, known);
   let leaves: LeafWriter | null = null;
   for await (const record of (await openSpoolReader(dir)).records((known?.seq ?? 0) + 1)) {

@@ -1,7 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { callId } from "../record/call-record.ts";
 import { recordHash } from "../record/canonical.ts";
 import { breakBetween, type ChainHead } from "./chain.ts";
+import { lastLeaf } from "./checkpoint/leaves.ts";
 import { REJECTED_FILE } from "./layout.ts";
 import type { SpoolReader } from "./reader.ts";
 import type { Findings } from "./verify-report.ts";
@@ -12,6 +14,8 @@ export async function verifySpool(spool: SpoolReader, findings: Findings, wanted
   const hashes = new Map<number, string>();
   const { producer } = spool;
   findings.producers.add(producer);
+  // Before the lines: a record is in them before its hash is kept.
+  const kept = (await lastLeaf(spool.dir))?.seq ?? 0;
   const cursor = await spool.cursor();
   let head: ChainHead | null = null;
   let seq = 0;
@@ -36,6 +40,8 @@ export async function verifySpool(spool: SpoolReader, findings: Findings, wanted
     }
     head = { seq: line.seq, hash: record.hash };
   }
+  const last = Math.max(seq, (await spool.cursor()).acked.seq);
+  if (kept > last) findings.fail("spool", producer, last + 1, `records from here to ${callId({ producer, seq: kept })} are missing: only their hashes are kept`);
   const refused = (await rejectedSeqs(spool.dir)).size;
   if (refused > 0) findings.note(`${producer}: the collector refused ${refused} records; they are in ${REJECTED_FILE} and not in the store`);
   return hashes;

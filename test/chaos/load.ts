@@ -79,7 +79,7 @@ export function startLoad(options: LoadOptions): Load {
       }
       const startedAt = performance.now();
       const ok = await one();
-      const pauseMs = (options.connections * 1000) / load.rate - (performance.now() - startedAt);
+      const pauseMs = load.rate > 0 ? (options.connections * 1000) / load.rate - (performance.now() - startedAt) : 0;
       if (!ok) await sleep(AFTER_FAILURE_MS);
       else if (pauseMs > 0) await sleep(pauseMs);
     }
