@@ -17,11 +17,14 @@ import { createDelivery, type Delivery } from "./delivery.ts";
 import { nodeDisk, type Disk } from "./disk.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { clearIntents, IntentJournal, interruptedRecord, readIntents } from "./intents.ts";
-import { LOCK_FILE, readOrMakeProducer } from "./layout.ts";
+import { LOCK_FILE, readOrMakeProducer, UNRECORDED_FILE, UNRECORDED_SLOT_BYTES } from "./layout.ts";
 import { openSpoolReader } from "./reader.ts";
 import { scanSegments, type ScanResult } from "./scan.ts";
 import { SegmentLog } from "./segments.ts";
+import { SlotFile } from "./slot-file.ts";
 import { SpanTail } from "./span-tail.ts";
+import { UnrecordedCount } from "./unrecorded-count.ts";
+import { readUnrecorded, type UnrecordedCalls } from "./unrecorded.ts";
 
 export interface SpoolOptions {
   /** Made when it is missing. One process at a time. */
@@ -39,6 +42,8 @@ export interface SpoolOptions {
   /** How long the hash of a durable record may wait before it can be signed. */
   readonly leavesMs?: number;
   readonly disk?: Disk;
+  /** Calls may go on that can't be recorded: their number is then kept on disk, in room that is taken now. */
+  readonly letsThrough?: boolean;
 }
 
 /** Counts since the spool was opened, but for `pendingBytes` and the sequence numbers. */
@@ -47,6 +52,8 @@ export interface SpoolStats {
   readonly refused: number;
   readonly diskFailures: number;
   readonly interrupted: number;
+  /** Calls that went on without a record, since the spool was opened. */
+  readonly letThrough: number;
   readonly headSeq: number;
   readonly durableSeq: number;
   readonly ackedSeq: number;
@@ -85,10 +92,15 @@ async function open(options: SpoolOptions): Promise<Spool> {
     const producer = await readOrMakeProducer(dir, options.producerPrefix);
     const cursor = await readCursor(dir);
     const intents = await readIntents(dir);
-    const scan = await scanSegments(dir, producer, cursor.acked.seq, intents.size === 0 ? null : (json) => dropSettled(intents, json));
+    const unrecorded = await openUnrecorded(options);
+    // Whether one that had no number yet got one after all is seen by its record's span, for the others by the number.
+    const unsettled = new Map(unrecorded.entries.filter(({ seq }) => seq === null).map((entry) => [entry.spanId, entry]));
+    const look = intents.size > 0 || unsettled.size > 0;
+    const scan = await scanSegments(dir, producer, cursor.acked.seq, look ? (json) => dropSettled([intents, unsettled], json) : null);
     const head = continueFrom(producer, cursor, scan);
     const leaves = await openLeaves(options, producer, head);
-    const spool = new FileSpool(options, producer, cursor, scan, head, leaves, release);
+    const spool = new FileSpool(options, producer, cursor, scan, head, leaves, unrecorded.keeper, release);
+    spool.restoreUnrecorded([...unsettled.values(), ...unrecorded.entries.filter(({ seq }) => seq !== null && seq > head.seq)]);
     for (const draft of intents.values()) await spool.recordInterrupted(draft);
     if (intents.size > 0) logger.warn({ producer, interrupted: intents.size }, "recorded calls that a crash cut off");
     await clearIntents(dir);
@@ -104,12 +116,26 @@ function locked(dir: string, owner: string): SignalboxError {
   return new SignalboxError("E_AUDIT_LOCKED", `the spool in ${dir} is open in ${owner}`, { remedy: "give every worker a directory of its own" });
 }
 
+/** What an earlier process let through is told even where nothing more may be. */
+async function openUnrecorded({ dir, letsThrough = false, logger }: SpoolOptions): Promise<{ keeper: SlotFile | null; entries: readonly UnrecordedCalls[] }> {
+  const path = join(dir, UNRECORDED_FILE);
+  const left = await readUnrecorded(dir);
+  if (!letsThrough && left.length === 0) return { keeper: null, entries: [] };
+  try {
+    const { file, value } = await SlotFile.open(path, UNRECORDED_SLOT_BYTES);
+    return { keeper: file, entries: (value ?? []) as UnrecordedCalls[] };
+  } catch (error) {
+    logger.warn({ err: error }, "there is no room to keep the number of calls that are let through unrecorded; if this process is killed, it is lost");
+    return { keeper: null, entries: left };
+  }
+}
+
 const SPAN_ID = /"spanId":"([0-9a-f]{16})"/;
 
 /** Every quote inside a JSON string is escaped, so this text occurs as a member's name and nowhere else. */
-function dropSettled(intents: Map<string, DraftRecord>, json: string): void {
+function dropSettled(waiting: readonly Map<string, unknown>[], json: string): void {
   const spanId = SPAN_ID.exec(json)?.[1];
-  if (spanId) intents.delete(spanId);
+  if (spanId) for (const one of waiting) one.delete(spanId);
 }
 
 /** The chain goes on from the last record on disk, or from the last one delivered where that was deleted since. */
@@ -157,6 +183,7 @@ class FileSpool implements Spool {
   #leavesTimer: NodeJS.Timeout | null = null;
   readonly #ballast: Ballast;
   #ballastTimer: NodeJS.Timeout | null = null;
+  readonly #unrecorded: UnrecordedCount;
   readonly #lifecycle = new Lifecycle();
   readonly #counts = { appended: 0, refused: 0, diskFailures: 0, interrupted: 0 };
   readonly #durableListeners = new Set<() => void>();
@@ -166,7 +193,7 @@ class FileSpool implements Spool {
   /** Its spans are not in the tail yet. The writer remembers one record, so they are before the next is written. */
   #last: { readonly draft: DraftRecord; readonly place: ChainPlace; readonly bytes: number } | null = null;
 
-  constructor(options: SpoolOptions, producer: string, cursor: Cursor, scan: ScanResult, head: ChainHead, leaves: LeafWriter, release: () => Promise<void>) {
+  constructor(options: SpoolOptions, producer: string, cursor: Cursor, scan: ScanResult, head: ChainHead, leaves: LeafWriter, unrecorded: SlotFile | null, release: () => Promise<void>) {
     const { dir, clock, disk = nodeDisk, segmentBytes = 64 * 1024 * 1024, segmentMs = 10_000, retryMs = 1000 } = options;
     this.#options = options;
     this.#leaves = leaves;
@@ -195,6 +222,15 @@ class FileSpool implements Spool {
       onFailure,
       onRecovered,
     });
+    this.#unrecorded = new UnrecordedCount({
+      file: unrecorded,
+      logger: options.logger,
+      producer,
+      everyMs: retryMs,
+      takesRecords: () => this.available,
+      append: (draft) => this.#write(draft),
+      durableSeq: () => this.#segments.durableSeq,
+    });
     this.#intents = new IntentJournal({ dir, disk, retryMs, durableSeq: () => this.#segments.durableSeq, onFailure, onRecovered });
     this.delivery = createDelivery({
       dir,
@@ -206,6 +242,7 @@ class FileSpool implements Spool {
       beforeDelete: async () => {
         await this.#intents.compact();
         await this.#flushLeaves();
+        await this.#unrecorded.save();
       },
       onAcknowledged: (bytes) => void (this.#pendingBytes -= bytes),
       onDurable: (listener) => {
@@ -222,7 +259,10 @@ class FileSpool implements Spool {
     });
     this.#lifecycle.add("reader", () => this.delivery.close());
     this.#lifecycle.add("intents", () => this.#intents.stop());
+    this.#lifecycle.add("unrecorded calls", () => this.#unrecorded.close());
     this.#lifecycle.add("commits", () => this.#commit.stop());
+    // A full spool takes these all the same, because leaving them out would hide calls.
+    this.#lifecycle.add("records of unrecorded calls", () => void (this.#commit.failed || this.#unrecorded.record()));
   }
 
   get available(): boolean {
@@ -237,6 +277,7 @@ class FileSpool implements Spool {
   get stats(): SpoolStats {
     return {
       ...this.#counts,
+      letThrough: this.#unrecorded.total,
       headSeq: this.#head.seq,
       durableSeq: this.#segments.durableSeq,
       ackedSeq: this.delivery.cursor.acked.seq,
@@ -270,6 +311,15 @@ class FileSpool implements Spool {
     if (this.#stopping) return;
     if (this.#ballastTimer) clearTimeout(this.#ballastTimer);
     this.#ballastTimer = setTimeout(() => void this.#commit.exclusive(() => this.takeBallast()), this.#options.retryMs ?? 1000).unref();
+  }
+
+  letThrough(draft: DraftRecord, retainedAs: number | null = null): void {
+    this.#unrecorded.add(draft, retainedAs);
+  }
+
+  /** For opening only. */
+  restoreUnrecorded(entries: readonly UnrecordedCalls[]): void {
+    this.#unrecorded.restore(entries);
   }
 
   /** For opening only: a full spool takes these all the same, because dropping one would hide a call. */

@@ -1,5 +1,5 @@
 import { closeSync, copyFileSync, openSync, readdirSync, readFileSync, truncateSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { eachLine, writtenBytes } from "../../../collector/audit/line.ts";
 import { signalbox } from "../../support/run-command.ts";
 import { waitFor } from "../../support/wait.ts";
@@ -92,12 +92,13 @@ function segment(path: string): { bytes: Buffer; lines: Line[] } {
   return { bytes, lines };
 }
 
-/** At a random byte of the last quarter: that has been there for longer than a second. */
+/** At a random byte behind what the collector has. */
 function cutTail(world: World) {
-  const paths = lastSegments(world).filter((path) => segment(path).lines.length > 20);
+  const paths = lastSegments(world).filter((path) => undelivered(path).length > 20);
   if (paths.length === 0) return null;
   const path = world.random.pick(paths);
-  const { bytes, lines } = segment(path);
+  const { bytes } = segment(path);
+  const lines = undelivered(path);
   const at = placeToCut(lines, world.random);
   const copy = join(world.stack.dir, "cut-segment");
   copyFileSync(path, copy);
@@ -107,6 +108,12 @@ function cutTail(world: World) {
   return { path, copy, first: `${producer}-${seq}`, last: `${producer}-${kept}`, records: kept - seq + 1 };
 }
 
+function undelivered(path: string): Line[] {
+  const { acked } = JSON.parse(readFileSync(join(path, "..", "cursor.json"), "utf8")) as { acked: { seq: number } };
+  return segment(path).lines.slice(Math.max(0, acked.seq - Number(basename(path, ".ndjson")) + 1));
+}
+
+/** Far from the end, whose hashes may not have been kept yet. */
 const placeToCut = (lines: readonly Line[], random: Random): number => random.int(Math.floor(lines.length / 3), Math.floor(lines.length / 2));
 
 /** The number of the last record whose hash is kept beside the segments. */
