@@ -1,5 +1,9 @@
 import { z } from "zod";
 
+/** What becomes of a call that can't be recorded, because the spool is full or its disk has failed: refused with the reason
+ * `audit_unavailable`, or let through, counted, and on record by number as soon as records are taken again. */
+const whenUnrecorded = z.enum(["block", "continue"]).default("block");
+
 /** Paths are relative to `signalbox.yaml`. Without a `registry` the sample configuration inside the package is used. */
 export const proxyConfigSchema = z.strictObject({
   host: z.string().default("127.0.0.1"),
@@ -29,8 +33,10 @@ export const proxyConfigSchema = z.strictObject({
   denialBreaker: z
     .union([z.literal(false), z.strictObject({ denials: z.int().positive().default(20), windowMs: z.int().positive().default(10_000) })])
     .prefault({}),
-  /** Bytes of unacknowledged records that a worker keeps; beyond it calls are refused (`audit_unavailable`). */
+  /** Bytes of unacknowledged records that a worker keeps; beyond it `whenAuditUnavailable` decides. */
   spoolMaxBytes: z.int().positive().default(2 * 1024 * 1024 * 1024),
+  /** By the server's risk tier; what has no tier is blocked. */
+  whenAuditUnavailable: z.strictObject({ low: whenUnrecorded, medium: whenUnrecorded, high: whenUnrecorded }).prefault({}),
 });
 
 export type ProxyConfig = z.infer<typeof proxyConfigSchema>;

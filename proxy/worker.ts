@@ -56,7 +56,7 @@ export async function runWorker(context: CommandContext, slot: number): Promise<
     });
     lifecycle.add("control plane", () => watching.stop());
 
-    const spool = await openSpool({ dir: workerSpoolDir(dataDir, slot), producerPrefix: "px", clock, logger, maxBytes: config.spoolMaxBytes });
+    const spool = await openSpool({ dir: workerSpoolDir(dataDir, slot), producerPrefix: "px", clock, logger, maxBytes: config.spoolMaxBytes, letsThrough: Object.values(config.whenAuditUnavailable).includes("continue") });
     lifecycle.add("spool", () => spool.stop());
     const exporter = startExporter({ spool, endpoint: collector.url, clock, logger });
     lifecycle.add("exporter", () => exporter.stop({ deadlineMs: EXPORT_MS }));

@@ -15,6 +15,12 @@ export interface AuditLog extends Stoppable {
    * `interrupted` when the spool is opened again.
    */
   intend(draft: DraftRecord): Promise<Intent>;
+  /**
+   * Counts a call that goes on although it could not be recorded. As soon as records are taken again, one for each agent and
+   * server says how many there were and when. `retainedAs` is the number of a record that was appended and did not become
+   * durable: it follows later, and is counted only if it can't.
+   */
+  letThrough(draft: DraftRecord, retainedAs?: number): void;
   /** False while appends would be refused: a worker asks before it forwards anything. */
   readonly available: boolean;
 }

@@ -1,3 +1,4 @@
+import type { Ballast } from "./ballast.ts";
 import { readCursor, writeCursor, type Cursor } from "./cursor.ts";
 import { createDurableReader, type SpooledLine } from "./durable-reader.ts";
 import { batchOf, type Batch } from "./encode-batch.ts";
@@ -36,16 +37,17 @@ export function createDelivery(options: {
   cursor: Awaited<ReturnType<typeof readCursor>>;
   segments: SegmentLog;
   tail: SpanTail;
+  ballast: Ballast;
   beforeDelete: () => Promise<void>;
   onAcknowledged: (bytes: number) => void;
   onDurable: (listener: () => void) => () => void;
 }): Delivery {
-  const { dir, producer, segments, tail } = options;
+  const { dir, producer, segments, tail, ballast } = options;
   const reader = createDurableReader(segments);
   let cursor = options.cursor;
 
   const move = async (next: Cursor): Promise<void> => {
-    await writeCursor(dir, next);
+    await ballast.makeRoomFor(() => writeCursor(dir, next));
     cursor = next;
   };
 
@@ -68,7 +70,7 @@ export function createDelivery(options: {
         options.onAcknowledged(bytes);
       }
       if (!segments.hasRemovable(acked.seq)) return;
-      await options.beforeDelete();
+      await ballast.makeRoomFor(options.beforeDelete);
       await segments.removeThrough(acked.seq);
     },
     onDurable: options.onDurable,

@@ -13,6 +13,8 @@ import { replaceFile } from "./disk.ts";
  *     cursor.json                  how far the collector has acknowledged, and the batch that is on its way
  *     intents.ndjson               calls that were about to be forwarded
  *     rejected.ndjson              records that the collector refused, one by one, for good
+ *     unrecorded                   calls that were let through and are on no record yet (slot-file.ts)
+ *     ballast                      room for what has to be written on a full disk before anything can be deleted (ballast.ts)
  *     00000000000000000001.leaves  the hashes of records that no checkpoint covers yet (checkpoint/leaves.ts)
  */
 export const PRODUCER_FILE = "producer";
@@ -20,6 +22,10 @@ export const LOCK_FILE = "lock";
 export const CURSOR_FILE = "cursor.json";
 export const INTENTS_FILE = "intents.ndjson";
 export const REJECTED_FILE = "rejected.ndjson";
+export const UNRECORDED_FILE = "unrecorded";
+/** Of the file of unrecorded calls: twice as many kinds of calls as are told apart fit in. */
+export const UNRECORDED_SLOT_BYTES = 192 * 1024;
+export const BALLAST_FILE = "ballast";
 
 /** An id is part of call ids, of a header and of JSON, and is spelled the same in all of them. */
 const PRODUCER = /^[A-Za-z0-9._-]{1,64}$/;

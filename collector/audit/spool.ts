@@ -5,10 +5,11 @@ import { SignalboxError } from "../kernel/errors.ts";
 import { acquireLock } from "../kernel/lock.ts";
 import { Lifecycle } from "../kernel/lifecycle.ts";
 import type { Logger } from "../kernel/log.ts";
-import type { DraftRecord } from "../record/call-record.ts";
+import { callId, type DraftRecord } from "../record/call-record.ts";
 import { RecordWriter } from "../record/record-writer.ts";
 import type { ChainPlace } from "../record/to-attributes.ts";
 import type { AuditLog, Intent } from "./audit-log.ts";
+import { Ballast } from "./ballast.ts";
 import { link, type ChainHead } from "./chain.ts";
 import { readCursor, type Cursor } from "./cursor.ts";
 import { lastLeaf, LeafWriter } from "./checkpoint/leaves.ts";
@@ -16,11 +17,14 @@ import { createDelivery, type Delivery } from "./delivery.ts";
 import { nodeDisk, type Disk } from "./disk.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { clearIntents, IntentJournal, interruptedRecord, readIntents } from "./intents.ts";
-import { LOCK_FILE, readOrMakeProducer } from "./layout.ts";
+import { LOCK_FILE, readOrMakeProducer, UNRECORDED_FILE, UNRECORDED_SLOT_BYTES } from "./layout.ts";
 import { openSpoolReader } from "./reader.ts";
 import { scanSegments, type ScanResult } from "./scan.ts";
 import { SegmentLog } from "./segments.ts";
+import { SlotFile } from "./slot-file.ts";
 import { SpanTail } from "./span-tail.ts";
+import { UnrecordedCount } from "./unrecorded-count.ts";
+import { readUnrecorded, type UnrecordedCalls } from "./unrecorded.ts";
 
 export interface SpoolOptions {
   /** Made when it is missing. One process at a time. */
@@ -38,6 +42,8 @@ export interface SpoolOptions {
   /** How long the hash of a durable record may wait before it can be signed. */
   readonly leavesMs?: number;
   readonly disk?: Disk;
+  /** Calls may go on that can't be recorded: their number is then kept on disk, in room that is taken now. */
+  readonly letsThrough?: boolean;
 }
 
 /** Counts since the spool was opened, but for `pendingBytes` and the sequence numbers. */
@@ -46,6 +52,8 @@ export interface SpoolStats {
   readonly refused: number;
   readonly diskFailures: number;
   readonly interrupted: number;
+  /** Calls that went on without a record, since the spool was opened. */
+  readonly letThrough: number;
   readonly headSeq: number;
   readonly durableSeq: number;
   readonly ackedSeq: number;
@@ -72,20 +80,31 @@ const reserveBytes = (maxBytes: number): number => Math.min(8 * 1024 * 1024, Mat
  * the middle of as `interrupted`. Throws E_AUDIT_LOCKED, E_AUDIT_CORRUPT, or the disk's own error.
  */
 export async function openSpool(options: SpoolOptions): Promise<Spool> {
+  await mkdir(options.dir, { recursive: true, mode: 0o700 });
+  // A disk that the spool itself has filled must not keep it from being delivered.
+  return new Ballast(options.dir).makeRoomFor(() => open(options));
+}
+
+async function open(options: SpoolOptions): Promise<Spool> {
   const { dir, logger } = options;
-  await mkdir(dir, { recursive: true, mode: 0o700 });
   const release = await acquireLock(join(dir, LOCK_FILE), (owner) => locked(dir, owner));
   try {
     const producer = await readOrMakeProducer(dir, options.producerPrefix);
     const cursor = await readCursor(dir);
     const intents = await readIntents(dir);
-    const scan = await scanSegments(dir, producer, cursor.acked.seq, intents.size === 0 ? null : (json) => dropSettled(intents, json));
+    const unrecorded = await openUnrecorded(options);
+    // Whether one that had no number yet got one after all is seen by its record's span, for the others by the number.
+    const unsettled = new Map(unrecorded.entries.filter(({ seq }) => seq === null).map((entry) => [entry.spanId, entry]));
+    const look = intents.size > 0 || unsettled.size > 0;
+    const scan = await scanSegments(dir, producer, cursor.acked.seq, look ? (json) => dropSettled([intents, unsettled], json) : null);
     const head = continueFrom(producer, cursor, scan);
-    const leaves = await openLeaves(options, head);
-    const spool = new FileSpool(options, producer, cursor, scan, head, leaves, release);
+    const leaves = await openLeaves(options, producer, head);
+    const spool = new FileSpool(options, producer, cursor, scan, head, leaves, unrecorded.keeper, release);
+    spool.restoreUnrecorded([...unsettled.values(), ...unrecorded.entries.filter(({ seq }) => seq !== null && seq > head.seq)]);
     for (const draft of intents.values()) await spool.recordInterrupted(draft);
     if (intents.size > 0) logger.warn({ producer, interrupted: intents.size }, "recorded calls that a crash cut off");
     await clearIntents(dir);
+    await spool.takeBallast();
     return spool;
   } catch (error) {
     await release();
@@ -97,12 +116,26 @@ function locked(dir: string, owner: string): SignalboxError {
   return new SignalboxError("E_AUDIT_LOCKED", `the spool in ${dir} is open in ${owner}`, { remedy: "give every worker a directory of its own" });
 }
 
+/** What an earlier process let through is told even where nothing more may be. */
+async function openUnrecorded({ dir, letsThrough = false, logger }: SpoolOptions): Promise<{ keeper: SlotFile | null; entries: readonly UnrecordedCalls[] }> {
+  const path = join(dir, UNRECORDED_FILE);
+  const left = await readUnrecorded(dir);
+  if (!letsThrough && left.length === 0) return { keeper: null, entries: [] };
+  try {
+    const { file, value } = await SlotFile.open(path, UNRECORDED_SLOT_BYTES);
+    return { keeper: file, entries: (value ?? []) as UnrecordedCalls[] };
+  } catch (error) {
+    logger.warn({ err: error }, "there is no room to keep the number of calls that are let through unrecorded; if this process is killed, it is lost");
+    return { keeper: null, entries: left };
+  }
+}
+
 const SPAN_ID = /"spanId":"([0-9a-f]{16})"/;
 
 /** Every quote inside a JSON string is escaped, so this text occurs as a member's name and nowhere else. */
-function dropSettled(intents: Map<string, DraftRecord>, json: string): void {
+function dropSettled(waiting: readonly Map<string, unknown>[], json: string): void {
   const spanId = SPAN_ID.exec(json)?.[1];
-  if (spanId) intents.delete(spanId);
+  if (spanId) for (const one of waiting) one.delete(spanId);
 }
 
 /** The chain goes on from the last record on disk, or from the last one delivered where that was deleted since. */
@@ -110,17 +143,22 @@ function continueFrom(producer: string, { acked }: Cursor, { segments, head }: S
   const firstSeq = segments[0]?.firstSeq ?? acked.seq + 1;
   const last = head ?? acked;
   if (firstSeq > acked.seq + 1 || last.seq < acked.seq) {
-    const missing = last.seq < acked.seq ? last.seq + 1 : acked.seq + 1;
-    throw new SignalboxError("E_AUDIT_CORRUPT", `the spool is damaged: record ${producer}-${missing} is missing`, {
-      remedy: "restore its segment, or move the spool directory aside to start a new chain",
-    });
+    throw missing(producer, last.seq < acked.seq ? last.seq + 1 : acked.seq + 1, acked.seq);
   }
   return last;
 }
 
+function missing(producer: string, firstSeq: number, lastSeq: number): SignalboxError {
+  const which = lastSeq > firstSeq ? `records ${callId({ producer, seq: firstSeq })} to ${callId({ producer, seq: lastSeq })} are` : `record ${callId({ producer, seq: firstSeq })} is`;
+  return new SignalboxError("E_AUDIT_CORRUPT", `the spool is damaged: ${which} missing`, {
+    remedy: "restore its segment, or move the spool directory aside to start a new chain",
+  });
+}
+
 /** A process that was killed had hashes in memory; their records are still in the segments, which go only after them. */
-async function openLeaves({ dir, disk = nodeDisk }: SpoolOptions, head: ChainHead): Promise<LeafWriter> {
-  const known = await lastLeaf(dir, head);
+async function openLeaves({ dir, disk = nodeDisk }: SpoolOptions, producer: string, head: ChainHead): Promise<LeafWriter> {
+  const known = await lastLeaf(dir);
+  if (known && known.seq > head.seq) throw missing(producer, head.seq + 1, known.seq);
   if (known?.seq === head.seq) return new LeafWriter(dir, disk, known);
   let leaves: LeafWriter | null = null;
   for await (const record of (await openSpoolReader(dir)).records((known?.seq ?? 0) + 1)) {
@@ -143,6 +181,9 @@ class FileSpool implements Spool {
   readonly #tail = new SpanTail();
   readonly #leaves: LeafWriter;
   #leavesTimer: NodeJS.Timeout | null = null;
+  readonly #ballast: Ballast;
+  #ballastTimer: NodeJS.Timeout | null = null;
+  readonly #unrecorded: UnrecordedCount;
   readonly #lifecycle = new Lifecycle();
   readonly #counts = { appended: 0, refused: 0, diskFailures: 0, interrupted: 0 };
   readonly #durableListeners = new Set<() => void>();
@@ -152,10 +193,11 @@ class FileSpool implements Spool {
   /** Its spans are not in the tail yet. The writer remembers one record, so they are before the next is written. */
   #last: { readonly draft: DraftRecord; readonly place: ChainPlace; readonly bytes: number } | null = null;
 
-  constructor(options: SpoolOptions, producer: string, cursor: Cursor, scan: ScanResult, head: ChainHead, leaves: LeafWriter, release: () => Promise<void>) {
+  constructor(options: SpoolOptions, producer: string, cursor: Cursor, scan: ScanResult, head: ChainHead, leaves: LeafWriter, unrecorded: SlotFile | null, release: () => Promise<void>) {
     const { dir, clock, disk = nodeDisk, segmentBytes = 64 * 1024 * 1024, segmentMs = 10_000, retryMs = 1000 } = options;
     this.#options = options;
     this.#leaves = leaves;
+    this.#ballast = new Ballast(dir, () => this.#takeBallastLater());
     this.dir = dir;
     this.producer = producer;
     this.#head = head;
@@ -171,11 +213,23 @@ class FileSpool implements Spool {
         for (const listener of this.#durableListeners) listener();
         this.#leavesTimer ??= setTimeout(() => this.#flushLeavesLater(), options.leavesMs ?? 1000).unref();
       },
-      recover: () => this.#segments.recover(),
+      recover: async () => {
+        await this.#segments.recover();
+        await this.#ballast.restore();
+      },
       retain: true,
       retryMs,
       onFailure,
       onRecovered,
+    });
+    this.#unrecorded = new UnrecordedCount({
+      file: unrecorded,
+      logger: options.logger,
+      producer,
+      everyMs: retryMs,
+      takesRecords: () => this.available,
+      append: (draft) => this.#write(draft),
+      durableSeq: () => this.#segments.durableSeq,
     });
     this.#intents = new IntentJournal({ dir, disk, retryMs, durableSeq: () => this.#segments.durableSeq, onFailure, onRecovered });
     this.delivery = createDelivery({
@@ -184,9 +238,11 @@ class FileSpool implements Spool {
       cursor,
       segments: this.#segments,
       tail: this.#tail,
+      ballast: this.#ballast,
       beforeDelete: async () => {
         await this.#intents.compact();
         await this.#flushLeaves();
+        await this.#unrecorded.save();
       },
       onAcknowledged: (bytes) => void (this.#pendingBytes -= bytes),
       onDurable: (listener) => {
@@ -195,6 +251,7 @@ class FileSpool implements Spool {
       },
     });
     this.#lifecycle.add("lock", release);
+    this.#lifecycle.add("ballast", () => void (this.#ballastTimer && clearTimeout(this.#ballastTimer)));
     this.#lifecycle.add("segments", () => this.#segments.close());
     this.#lifecycle.add("leaves", async () => {
       if (this.#leavesTimer) clearTimeout(this.#leavesTimer);
@@ -202,7 +259,10 @@ class FileSpool implements Spool {
     });
     this.#lifecycle.add("reader", () => this.delivery.close());
     this.#lifecycle.add("intents", () => this.#intents.stop());
+    this.#lifecycle.add("unrecorded calls", () => this.#unrecorded.close());
     this.#lifecycle.add("commits", () => this.#commit.stop());
+    // A full spool takes these all the same, because leaving them out would hide calls.
+    this.#lifecycle.add("records of unrecorded calls", () => void (this.#commit.failed || this.#unrecorded.record()));
   }
 
   get available(): boolean {
@@ -211,12 +271,13 @@ class FileSpool implements Spool {
   }
 
   get #writable(): boolean {
-    return !this.#stopping && !this.#commit.failed && this.#pendingBytes < this.#options.maxBytes;
+    return !this.#stopping && !this.#commit.failed && this.#ballast.whole && this.#pendingBytes < this.#options.maxBytes;
   }
 
   get stats(): SpoolStats {
     return {
       ...this.#counts,
+      letThrough: this.#unrecorded.total,
       headSeq: this.#head.seq,
       durableSeq: this.#segments.durableSeq,
       ackedSeq: this.delivery.cursor.acked.seq,
@@ -235,6 +296,30 @@ class FileSpool implements Spool {
   async intend(draft: DraftRecord): Promise<Intent> {
     if (!this.available) throw this.#unavailable();
     return this.#intents.write(draft);
+  }
+
+  /** Until it is there, no record is taken. */
+  async takeBallast(): Promise<void> {
+    try {
+      await this.#ballast.restore();
+    } catch {
+      this.#takeBallastLater();
+    }
+  }
+
+  #takeBallastLater(): void {
+    if (this.#stopping) return;
+    if (this.#ballastTimer) clearTimeout(this.#ballastTimer);
+    this.#ballastTimer = setTimeout(() => void this.#commit.exclusive(() => this.takeBallast()), this.#options.retryMs ?? 1000).unref();
+  }
+
+  letThrough(draft: DraftRecord, retainedAs: number | null = null): void {
+    this.#unrecorded.add(draft, retainedAs);
+  }
+
+  /** For opening only. */
+  restoreUnrecorded(entries: readonly UnrecordedCalls[]): void {
+    this.#unrecorded.restore(entries);
   }
 
   /** For opening only: a full spool takes these all the same, because dropping one would hide a call. */
@@ -292,7 +377,9 @@ class FileSpool implements Spool {
       ? "the spool is closed"
       : this.#commit.failed || !this.#intents.available
         ? "its disk has failed"
-        : `it holds ${this.#pendingBytes} bytes that the collector has not acknowledged`;
+        : !this.#ballast.whole
+          ? "its disk is full"
+          : `it holds ${this.#pendingBytes} bytes that the collector has not acknowledged`;
     return new SignalboxError("E_AUDIT_UNAVAILABLE", `the audit spool takes no record: ${why}`, {
       remedy: "check that the collector can be reached and that the disk has room",
     });

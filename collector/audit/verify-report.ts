@@ -19,6 +19,8 @@ export interface VerifyReport {
   readonly spoolRecords: number;
   readonly storedRecords: number;
   readonly checkpoints: number;
+  /** Calls that were let through while nothing could be recorded, as the register says itself. */
+  readonly unrecordedCalls: number;
   readonly producers: readonly string[];
   readonly tookMs: number;
 }
@@ -33,6 +35,7 @@ export class Findings {
   spoolRecords = 0;
   storedRecords = 0;
   checkpoints = 0;
+  unrecordedCalls = 0;
 
   constructor(limit: number) {
     this.limit = limit;
@@ -52,7 +55,7 @@ export class Findings {
   }
 
   report(tookMs: number): VerifyReport {
-    const { failures, truncated, notes, spoolRecords, storedRecords, checkpoints } = this;
+    const { failures, truncated, notes, spoolRecords, storedRecords, checkpoints, unrecordedCalls } = this;
     return {
       ok: failures.length === 0,
       failures,
@@ -61,6 +64,7 @@ export class Findings {
       spoolRecords,
       storedRecords,
       checkpoints,
+      unrecordedCalls,
       producers: [...this.producers].sort(),
       tookMs,
     };

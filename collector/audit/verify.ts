@@ -8,6 +8,7 @@ import { sqlTime } from "./time.ts";
 import { readChains, type Scope } from "./verify-chains.ts";
 import { signedSeqs, verifyAnchors, verifyCopy, verifyHeads, verifyLog, type CheckpointScope, type SignedLog } from "./verify-checkpoints.ts";
 import { Findings, type VerifyReport } from "./verify-report.ts";
+import { verifyUnrecorded } from "./verify-unrecorded.ts";
 import { verifySpool } from "./verify-spool.ts";
 import { verifyCalls, verifyJoin, verifyMinutes, verifyRows } from "./verify-store.ts";
 
@@ -53,6 +54,7 @@ async function verifyStore(options: VerifyOptions, store: Store, log: SignedLog 
   const chains = await readChains(store, scope, heads);
   await verifyRows(store, scope, chains, findings);
   await verifyCalls(store, scope, chains, findings);
+  await verifyUnrecorded(store, scope, findings);
   if (scope.producer === "") await verifyMinutes(store, scope, findings);
   for (const spool of spools) await verifyJoin(store, spool, scope, chains, findings);
   if (log && log.entries.length > 0) verifyHeads(log, scope, chains, spooled, findings);

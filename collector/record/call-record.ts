@@ -23,6 +23,8 @@ export const outcomes = [
   "held",
   "quarantined",
   "interrupted",
+  /** Let through while nothing could be recorded: `attempts` of them, and nothing else is known of how they ended. */
+  "unrecorded",
 ] as const;
 export const riskTiers = ["low", "medium", "high"] as const;
 export const effects = ["read", "write", "destructive"] as const;

@@ -1,5 +1,6 @@
 import type { Exchange } from "./exchange.ts";
 import { refusals, type Refusal } from "./refusal.ts";
+import { continuesUnrecorded } from "./unrecorded.ts";
 
 const SERVER_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
@@ -18,7 +19,8 @@ export function admit(exchange: Exchange, serverName: string): Refusal | null {
   // A name that no server can have is a stranger's text; it stays out of the record.
   if (SERVER_NAME.test(serverName)) call.serverName = serverName;
 
-  if (!context.audit.available) return refusals.auditUnavailable;
+  const entry = plane.registry.servers.get(serverName) ?? null;
+  if (!context.audit.available && !continuesUnrecorded(context.config, entry)) return refusals.auditUnavailable;
   if (context.active.closed) return refusals.stopping;
   if (context.active.size > context.config.maxInFlight) return refusals.overloaded;
   if (!context.hosts.allows(headers.host, headers.origin)) return refusals.badOrigin;
@@ -27,6 +29,6 @@ export function admit(exchange: Exchange, serverName: string): Refusal | null {
   const who = plane.authenticator.authenticate(headers.authorization, typeof apiKey === "string" ? apiKey : undefined, context.clock.nowMs(), request.socket);
   if (!who.ok) return who.why === "task_closed" ? refusals.taskClosed : who.why === "task_expired" ? refusals.taskExpired : refusals.unauthenticated;
   call.identity = who.identity.taskClass === "" ? { ...who.identity, taskClass: context.config.defaultTaskClass } : who.identity;
-  call.entry = plane.registry.servers.get(serverName) ?? null;
+  call.entry = entry;
   return call.entry === null ? refusals.unknownServer : null;
 }

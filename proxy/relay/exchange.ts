@@ -22,6 +22,7 @@ import type { Ruling } from "./judge.ts";
 import type { ActiveExchanges } from "./active.ts";
 import { refusalBody, refusals, rulingAnswer, type Refusal } from "./refusal.ts";
 import type { SessionBinding } from "./session-binding.ts";
+import { continuesUnrecorded, recordOrCount } from "./unrecorded.ts";
 
 /** What every message of a worker is relayed with. */
 export interface RelayContext {
@@ -59,6 +60,7 @@ export interface UpstreamCall {
 }
 
 export interface Recorded {
+  /** Empty where the call was let through unrecorded. */
   readonly callId: string;
   /** It was counted with its like instead: `callId` is the last of them that has a record of its own. */
   readonly repeats?: boolean;
@@ -121,11 +123,17 @@ export class Exchange {
 
   /** A record of its own for something that an open stream carried, beside the one for the stream. */
   append(ending: Ending): Recorded {
-    const { audit } = this.context;
-    const { seq, durable } = audit.append(this.call.draft(ending));
+    const { audit, config } = this.context;
+    const draft = this.call.draft(ending);
+    let recorded: Recorded;
+    if (continuesUnrecorded(config, this.call.entry)) recorded = recordOrCount(audit, draft);
+    else {
+      const { seq, durable } = audit.append(draft);
+      recorded = { callId: `${audit.producer}-${seq}`, durable };
+    }
     this.intent?.settle();
     this.intent = null;
-    return { callId: `${audit.producer}-${seq}`, durable };
+    return recorded;
   }
 
   /** Answers in place of the upstream, once that is on record. */

@@ -43,7 +43,7 @@ export const refusals = {
 /** The body of a refusal; `callId` is empty where the refusal has no record. One that `repeats` has none of its own either,
  * and says which it repeats: what it is counted in is not written yet, and nobody is given an id that may not come to be. */
 export function refusalBody(refused: Refusal, call: Call, callId: string, repeats = false): string {
-  const data = { reason: refused.reason ?? refused.errorType, ...(callId === "" ? {} : named(callId, repeats)) };
+  const data = { reason: refused.reason ?? refused.errorType, ...named(callId, repeats) };
   return rpc.errorBody(call.message?.id ?? call.faultId, refused.code, refused.message, data);
 }
 
@@ -63,7 +63,7 @@ export function rulingAnswer(call: Call, ruling: Ruling, callId: string, repeats
   return { status: call.message?.kind === "request" ? 200 : 403, body };
 }
 
-const named = (callId: string, repeats: boolean) => (repeats ? { repeats: callId } : { callId });
+const named = (callId: string, repeats: boolean) => (callId === "" ? {} : repeats ? { repeats: callId } : { callId });
 
 function explain(message: string, reason: string, held: boolean, entry: ServerEntry | null, callId: string, repeats: boolean): string {
   const lines = [
@@ -73,6 +73,6 @@ function explain(message: string, reason: string, held: boolean, entry: ServerEn
   ];
   if (entry?.owner !== undefined) lines.push(`Ask ${entry.owner}${entry.contact === undefined ? "" : ` (${entry.contact})`} for access.`);
   else if (entry?.contact !== undefined) lines.push(`Ask ${entry.contact} for access.`);
-  lines.push(repeats ? `This repeats call ${callId}, and is counted: repeated denials are on record together.` : `Call id: ${callId}.`);
+  if (callId !== "") lines.push(repeats ? `This repeats call ${callId}, and is counted: repeated denials are on record together.` : `Call id: ${callId}.`);
   return lines.join("\n");
 }

@@ -16,6 +16,7 @@ import { govern } from "./govern.ts";
 import { refusal, refusals, type Refusal } from "./refusal.ts";
 import * as rpc from "../transport/rpc-error.ts";
 import { inboundParent, newTraceId } from "./trace.ts";
+import { continuesUnrecorded } from "./unrecorded.ts";
 
 /** Relays one HTTP request to `/mcp/{server}`. Never rejects: whatever happens has been recorded and answered. */
 export async function relay(context: RelayContext, serverName: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -176,12 +177,18 @@ function sendOn(exchange: Exchange, entry: ServerEntry, identity: Identity): voi
     if (call.tool !== "") context.activity.noteCall(taskKey(identity), toolFacts(entry, call.tool).effect, context.clock.nowMs());
     forward(exchange, upstream, { method: method as ForwardOptions["method"], longLived: method === "GET" || call.method === "subscriptions/listen" });
   };
-  return entry.riskTier === "high" ? afterIntent(exchange, go) : go();
+  const unrecorded = !context.audit.available && continuesUnrecorded(context.config, entry);
+  return entry.riskTier === "high" && !unrecorded ? afterIntent(exchange, go) : go();
 }
 
 /** The client may have left by the time that the intent is durable. */
 async function afterIntent(exchange: Exchange, go: () => void): Promise<void> {
-  exchange.intent = await exchange.context.audit.intend(exchange.call.draft({ outcome: "interrupted", errorType: "interrupted", httpStatus: 0 }));
+  const { audit, config } = exchange.context;
+  try {
+    exchange.intent = await audit.intend(exchange.call.draft({ outcome: "interrupted", errorType: "interrupted", httpStatus: 0 }));
+  } catch (error) {
+    if (!continuesUnrecorded(config, exchange.call.entry)) return exchange.unrecorded(error);
+  }
   if (!exchange.response.destroyed) return go();
   exchange.record({ outcome: "cancelled", errorType: "cancelled", httpStatus: 0 }).durable.catch(() => {});
 }

@@ -1,49 +1,80 @@
-import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
+import { ClickHouseLogLevel, createClient, type ClickHouseClient } from "@clickhouse/client";
 import { signalbox } from "../support/run-command.ts";
 import type { Stack } from "../support/stack.ts";
 import { waitFor } from "../support/wait.ts";
-import type { ChaosLoad } from "./load.ts";
+
+/** How often each answered call is stored, and what the tables and the audit say of the whole. */
+export interface Books {
+  readonly answered: number;
+  readonly lost: number;
+  readonly duplicated: number;
+  /** Numbers that a producer gave and `calls` does not have. */
+  readonly gaps: number;
+  readonly problems: readonly string[];
+}
+
+export interface BookKeeper {
+  /** Resolves when every answered call is in `calls`, or after the time. */
+  settle(answered: ReadonlySet<string>, timeoutMs: number): Promise<void>;
+  check(answered: ReadonlySet<string>): Promise<Books>;
+  /** Runs `signalbox audit verify`; null when it finds nothing. */
+  verify(): Promise<string | null>;
+  close(): Promise<void>;
+}
+
+const COUNTS = "SELECT rpc_id AS id, toUInt32(count()) AS n FROM calls WHERE method = 'tools/call' GROUP BY rpc_id";
+const GAPS = "SELECT sum(missing) AS n FROM (SELECT toInt64(max(seq)) - uniqExact(seq) AS missing FROM calls GROUP BY producer)";
+const SUMS =
+  "SELECT (SELECT sum(attempts) FROM calls) AS raw, (SELECT sum(calls) FROM calls_1m) AS rollup, " +
+  "(SELECT sum(calls) FROM latency_1m) AS sketches, (SELECT count() FROM calls WHERE isNotNull(upstream_us)) AS forwarded";
+
+export function keepBooks(stack: Stack): BookKeeper {
+  const client = createClient({ url: stack.storeUrl, username: "default", database: "signalbox", log: { level: ClickHouseLogLevel.OFF } });
+  const counts = async (): Promise<Map<string, number>> => new Map((await rows<{ id: string; n: number }>(client, COUNTS)).map((row) => [row.id, row.n]));
+  const numbers = async (sql: string): Promise<Record<string, number>> => {
+    const [row = {}] = await rows<Record<string, string>>(client, sql);
+    return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, Number(value)]));
+  };
+  return {
+    async settle(answered, timeoutMs) {
+      // `calls` is written before what is derived from it.
+      const settled = async (): Promise<boolean> => lostOf(answered, await counts()) === 0 && agree(await numbers(SUMS));
+      await waitFor("every answered call to be stored", settled, { timeoutMs, everyMs: 200 }).catch(() => undefined);
+    },
+    async check(answered) {
+      const stored = await counts();
+      const sums = await numbers(SUMS);
+      const problems: string[] = [];
+      if (sums.raw !== sums.rollup) problems.push(`calls_1m counts ${sums.rollup} calls, calls has ${sums.raw}`);
+      if (sums.sketches !== sums.forwarded) problems.push(`latency_1m counts ${sums.sketches} calls, calls has ${sums.forwarded} that were forwarded`);
+      return {
+        answered: answered.size,
+        lost: lostOf(answered, stored),
+        duplicated: [...stored.values()].filter((n) => n > 1).length,
+        gaps: (await numbers(GAPS)).n ?? 0,
+        problems,
+      };
+    },
+    async verify() {
+      const { code, stdout, stderr } = await signalbox(["--config", stack.configFile, "audit", "verify"], { cwd: stack.dir });
+      return code === 0 ? null : (stdout + stderr).trim();
+    },
+    close: () => client.close(),
+  };
+}
+
+async function rows<T>(client: ClickHouseClient, query: string): Promise<T[]> {
+  return (await client.query({ query, format: "JSONEachRow" })).json<T>();
+}
+
+const lostOf = (answered: ReadonlySet<string>, stored: ReadonlyMap<string, number>): number => [...answered].filter((id) => !stored.has(id)).length;
+
+const agree = (sums: Record<string, number>): boolean => sums.raw === sums.rollup && sums.sketches === sums.forwarded;
 
 export interface ChaosCheck {
   readonly name: string;
   readonly ok: boolean;
   readonly figure: string;
-}
-
-/** What the record must say after the faults: nothing lost, nothing doubled, no gap, and a chain that verifies. */
-export async function checkRecord(stack: Stack, load: ChaosLoad): Promise<ChaosCheck[]> {
-  const client = createClient({ url: stack.storeUrl, username: "default", database: "signalbox", log: { level: ClickHouseLogLevel.OFF } });
-  const rows = async <T>(query: string): Promise<T[]> => (await client.query({ query, format: "JSONEachRow" })).json<T>();
-  try {
-    const stored = await waitFor(
-      "every answered call to be stored",
-      async () => {
-        const counts = new Map((await rows<{ id: string; n: string }>("SELECT rpc_id AS id, count() AS n FROM calls WHERE method = 'tools/call' GROUP BY rpc_id")).map((r) => [r.id, Number(r.n)]));
-        return [...load.answered].every((id) => counts.has(id)) ? counts : null;
-      },
-      { timeoutMs: 120_000, everyMs: 500 },
-    ).catch(async () => new Map((await rows<{ id: string; n: string }>("SELECT rpc_id AS id, count() AS n FROM calls WHERE method = 'tools/call' GROUP BY rpc_id")).map((r) => [r.id, Number(r.n)])));
-    const lost = [...load.answered].filter((id) => !stored.has(id)).length;
-    const doubled = [...stored.values()].filter((n) => n > 1).length;
-    const [sums] = await rows<{ raw: string; rollup: string; sketches: string }>(
-      `SELECT (SELECT count() FROM calls) AS raw, (SELECT sum(calls) FROM calls_1m) AS rollup, (SELECT sum(calls) FROM latency_1m) AS sketches`,
-    );
-    const gaps = await rows<{ producer: string; missing: string }>(
-      "SELECT producer, max(seq) - count() AS missing FROM calls GROUP BY producer HAVING missing != 0",
-    );
-    const forwarded = (await rows<{ n: string }>("SELECT count() AS n FROM calls WHERE method = 'tools/call' AND isNotNull(upstream_us)"))[0]?.n;
-    const verify = await signalbox(["--config", stack.configFile, "audit", "verify"], { cwd: stack.dir });
-    return [
-      { name: "answered calls that are not stored", ok: lost === 0, figure: `${lost} of ${load.answered.size}` },
-      { name: "calls stored more than once", ok: doubled === 0, figure: String(doubled) },
-      { name: "rollup equals rows", ok: sums?.raw === sums?.rollup, figure: `${sums?.rollup} = ${sums?.raw}` },
-      { name: "latency sketches equal forwarded calls", ok: sums?.sketches === forwarded, figure: `${sums?.sketches} = ${forwarded}` },
-      { name: "gaps in the sequence", ok: gaps.length === 0, figure: String(gaps.length) },
-      { name: "signalbox audit verify", ok: verify.code === 0, figure: lastLine(verify.stdout + verify.stderr) },
-    ];
-  } finally {
-    await client.close();
-  }
 }
 
 export const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";

@@ -1,50 +1,89 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Pool } from "undici";
 import { callRequest } from "../bench/workload.ts";
 
-export interface ChaosLoad {
-  /** JSON-RPC ids whose call got a complete answer. */
-  readonly answered: ReadonlySet<string>;
-  readonly attempts: number;
-  readonly failures: number;
-}
-
-/**
- * Sends calls until `count` of them were answered, `connections` at a time. A call that gets no answer is not repeated
- * under its id: the next attempt has an id of its own, so that every id is sent once and must be stored once at the most.
- */
-export async function runLoad(options: {
+export interface LoadOptions {
   readonly origin: string;
   readonly path: string;
   readonly headers: Record<string, string>;
-  readonly count: number;
   readonly connections: number;
-  readonly onProgress: (answered: number) => void;
-}): Promise<ChaosLoad> {
+}
+
+/** Calls that go on until they are told to stop. */
+export interface Load {
+  /** JSON-RPC ids whose call got a complete answer, since the beginning. */
+  readonly answered: ReadonlySet<string>;
+  readonly attempts: number;
+  /** Answered with the reason `audit_unavailable`. */
+  readonly refused: number;
+  /** Sent, and neither answered nor refused. */
+  readonly failed: number;
+  /** Calls a second at most; 0 sends none, Infinity the next one as soon as the last was answered. */
+  rate: number;
+  stop(): Promise<void>;
+}
+
+/** After a call that failed: without a pause the loop would only spin while the proxy is down. */
+const AFTER_FAILURE_MS = 20;
+
+/**
+ * A call that gets no answer is not repeated under its id: the next attempt has an id of its own, so that every id is sent
+ * once and must be stored once at the most.
+ */
+export function startLoad(options: LoadOptions): Load {
   const pool = new Pool(options.origin, { connections: options.connections, bodyTimeout: 30_000, headersTimeout: 30_000 });
   const { headers, body } = callRequest("small", options.headers);
   const answered = new Set<string>();
-  let attempts = 0;
-  let failures = 0;
+  const counts = { attempts: 0, refused: 0, failed: 0 };
+  let stopped = false;
+  let stopping: Promise<void> | undefined;
 
-  const one = async (): Promise<void> => {
-    const n = attempts++;
+  const one = async (): Promise<boolean> => {
+    const n = counts.attempts++;
     const id = String(1_000_000 + n);
     try {
       const response = await pool.request({ path: options.path, method: "POST", headers, body: body(n) });
       const text = await response.body.text();
-      if (response.statusCode !== 200 || !text.includes(`"id":${id}`)) throw new Error(`status ${response.statusCode}`);
-      answered.add(id);
-      options.onProgress(answered.size);
+      if (response.statusCode === 200 && text.includes(`"id":${id}`)) answered.add(id);
+      else if (text.includes("audit_unavailable")) counts.refused++;
+      else throw new Error(`status ${response.statusCode}`);
+      return response.statusCode === 200;
     } catch {
-      failures += 1;
-      // The proxy is down or busy for a moment; without a pause the loop would only spin.
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      counts.failed++;
+      return false;
     }
   };
-  const lane = async (): Promise<void> => {
-    while (answered.size < options.count && attempts < options.count * 10) await one();
+  const load = {
+    answered,
+    rate: 150,
+    get attempts() {
+      return counts.attempts;
+    },
+    get refused() {
+      return counts.refused;
+    },
+    get failed() {
+      return counts.failed;
+    },
+    stop() {
+      stopped = true;
+      stopping ??= running.then(() => pool.close());
+      return stopping;
+    },
   };
-  await Promise.all(Array.from({ length: options.connections }, lane));
-  await pool.close();
-  return { answered, attempts, failures };
+  const lane = async (): Promise<void> => {
+    while (!stopped) {
+      if (load.rate === 0) {
+        await sleep(AFTER_FAILURE_MS);
+        continue;
+      }
+      const startedAt = performance.now();
+      const ok = await one();
+      const pauseMs = load.rate > 0 ? (options.connections * 1000) / load.rate - (performance.now() - startedAt) : 0;
+      if (!ok) await sleep(AFTER_FAILURE_MS);
+      else if (pauseMs > 0) await sleep(pauseMs);
+    }
+  };
+  const running = Promise.all(Array.from({ length: options.connections }, lane));
+  return load;
 }

@@ -1,20 +1,30 @@
 /**
- * npm run chaos: calls through the proxy while its pipeline is killed again and again; afterwards every call that got an
- * answer is stored exactly once, the rollups equal the rows and the audit verifies. `--short` is what CI runs.
+ * npm run chaos: calls through the proxy while one thing after the other goes wrong around its records; after each, every
+ * call that got an answer is stored exactly once, the rollups equal the rows and the audit verifies. `--short` is what CI
+ * runs.
  */
-import { rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startChildServer } from "../support/child-server.ts";
-import { startStack, type RoleName } from "../support/stack.ts";
 import { seededRandom } from "../support/random.ts";
-import { checkRecord, type ChaosCheck } from "./check.ts";
-import { runLoad } from "./load.ts";
+import { freePorts, startStack } from "../support/stack.ts";
+import { waitFor } from "../support/wait.ts";
+import { keepBooks, type ChaosCheck } from "./check.ts";
+import type { World } from "./fault.ts";
+import { faults } from "./faults/index.ts";
+import { startLoad } from "./load.ts";
+import { startBatchRelay, startTcpRelay } from "./relay.ts";
+import { holds, runFault, type Row } from "./run-fault.ts";
+import { mountSpoolDisk } from "./spool-disk.ts";
+import { table } from "./table.ts";
 import { checkTampering } from "./tamper.ts";
 
 const { values } = parseArgs({
   options: {
-    calls: { type: "string", default: "20000" },
-    kills: { type: "string", default: "12" },
+    only: { type: "string", multiple: true },
+    outage: { type: "string" },
     seed: { type: "string", default: "7" },
     short: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
@@ -22,17 +32,37 @@ const { values } = parseArgs({
     help: { type: "boolean", default: false },
   },
 });
+const short = values.short;
+const outageSeconds = Number(values.outage ?? (short ? 3 : 20));
+const all = faults(outageSeconds);
 if (values.help) {
-  console.log("npm run chaos -- [--calls 20000] [--kills 12] [--seed 7] [--short] [--json] [--keep]");
+  console.log("npm run chaos -- [--only <fault>]... [--outage <seconds>] [--short] [--seed 7] [--json] [--keep]\n");
+  for (const fault of all) console.log(`  ${fault.name.padEnd(16)}${fault.what}`);
   process.exit(0);
 }
-const calls = values.short ? 3000 : Number(values.calls);
-const kills = values.short ? 4 : Number(values.kills);
+const unknown = (values.only ?? []).filter((name) => !all.some((fault) => fault.name === name));
+if (unknown.length > 0) {
+  console.error(`chaos: no fault is named ${unknown.join(", ")}; --help lists them`);
+  process.exit(2);
+}
+const chosen = all.filter((fault) => values.only?.includes(fault.name) ?? (!short || fault.name !== "kill-backend"));
 const random = seededRandom(Number(values.seed));
 const say = (line: string): void => void (values.json ? undefined : console.log(line));
 
+/** A worker's limit: small enough to be reached, and large enough for an outage at the usual rate. */
+const spoolMaxBytes = Math.max(6 * 1024 * 1024, Math.ceil(outageSeconds * 150 * 4096));
+const dir = mkdtempSync(join(tmpdir(), "signalbox-chaos-"));
+mkdirSync(join(dir, "data", "spool"), { recursive: true });
+const disk = mountSpoolDisk(join(dir, "data", "spool"), 4 * spoolMaxBytes);
+const clockFile = join(dir, "clock-offset");
+writeFileSync(clockFile, "0");
+const ports = (await freePorts(4)) as [number, number, number, number];
+const batches = await startBatchRelay(`http://127.0.0.1:${ports[1]}`, random);
+const network = await startTcpRelay({ host: "127.0.0.1", port: Number(new URL(batches.url).port) });
 const upstream = await startChildServer(new URL("../bench/upstream.ts", import.meta.url));
 const stack = await startStack({
+  dir,
+  ports,
   roles: ["store", "collector", "proxy"],
   servers: [
     {
@@ -46,41 +76,54 @@ const stack = await startStack({
   ],
   rules: [{ id: "all", effect: "allow", match: { servers: ["echo"] } }],
   agents: ["chaos"],
-});
-const killed: Partial<Record<RoleName, number>> = {};
-let failed = false;
-try {
-  // The moments are drawn as counts of answered calls, so that a fast machine and a slow one see the same order of faults.
-  const moments = Array.from({ length: kills }, (_, i) => Math.floor(((i + 0.2 + 0.6 * random.next()) * calls) / kills));
-  const victims: RoleName[] = moments.map((_, i) => (["store", "collector", "proxy"] as const)[i % 3] ?? "store");
-  let next = 0;
-  const load = await runLoad({
-    origin: stack.proxyUrl,
-    path: "/mcp/echo",
-    headers: { authorization: `Bearer ${stack.keys.get("chaos") ?? ""}` },
-    count: calls,
-    connections: 8,
-    onProgress(answered) {
-      if (next < moments.length && answered >= (moments[next] ?? Infinity)) {
-        const victim = victims[next++] ?? "store";
-        killed[victim] = (killed[victim] ?? 0) + 1;
-        say(`${String(answered).padStart(6)} answered: kill -9 ${victim}`);
-        stack.kill(victim);
-      }
+  config: { proxy: { spoolMaxBytes, workers: 2 }, audit: { checkpointMs: 2000 } },
+  roleEnv: {
+    proxy: {
+      SIGNALBOX_COLLECTOR_URL: network.url,
+      CHAOS_CLOCK_FILE: clockFile,
+      NODE_OPTIONS: `--import=${new URL("./clock-offset.ts", import.meta.url).href}`,
     },
-  });
-  say(`${load.answered.size} calls answered, ${load.attempts} sent, ${load.failures} without an answer`);
-  const checks: ChaosCheck[] = [...(await checkRecord(stack, load)), ...(await checkTampering(stack))];
-  if (values.json) console.log(JSON.stringify({ calls: load.answered.size, attempts: load.attempts, killed, checks }, null, 2));
-  for (const check of checks) {
-    failed ||= !check.ok;
-    say(`${check.ok ? "ok  " : "FAIL"}  ${check.name}: ${check.figure}`);
+  },
+});
+const load = startLoad({ origin: stack.proxyUrl, path: "/mcp/echo", headers: { authorization: `Bearer ${stack.keys.get("chaos") ?? ""}` }, connections: 8 });
+const books = keepBooks(stack);
+const world: World = {
+  stack,
+  load,
+  random,
+  network,
+  batches,
+  disk,
+  short,
+  outageMs: outageSeconds * 1000,
+  setClock: (offsetMs) => writeFileSync(clockFile, String(offsetMs)),
+  async answered(calls) {
+    const enough = load.answered.size + calls;
+    await waitFor(`${calls} calls to be answered`, () => load.answered.size >= enough, { timeoutMs: 60_000, everyMs: 5 });
+  },
+};
+const rows: Row[] = [];
+const checks: ChaosCheck[] = [];
+try {
+  for (const [i, fault] of chosen.entries()) {
+    say(`${fault.name}: ${fault.what}`);
+    rows.push(await runFault(fault, world, books, !short || i === chosen.length - 1));
   }
-  say(`${checks.filter((c) => c.ok).length} passed, ${checks.filter((c) => !c.ok).length} failed`);
+  await load.stop();
+  if (!values.only) checks.push(...(await checkTampering(stack)));
 } finally {
+  await load.stop();
+  await books.close();
   await stack.stop({ keep: true });
+  await network.stop();
+  await batches.stop();
   await upstream.stop();
-  if (values.keep || failed) say(`kept: ${stack.dir}`);
-  else rmSync(stack.dir, { recursive: true, force: true });
+  disk?.unmount();
 }
+const failed = rows.some((row) => row.skipped === null && !holds(row)) || checks.some((check) => !check.ok);
+if (values.json) console.log(JSON.stringify({ seed: Number(values.seed), outageSeconds, rows, checks }, null, 2));
+for (const line of table(rows)) say(line);
+for (const check of checks) say(`${check.ok ? "ok  " : "FAIL"}  ${check.name}: ${check.figure}`);
+if (values.keep || failed) say(`kept: ${dir}`);
+else rmSync(dir, { recursive: true, force: true });
 process.exitCode = failed ? 1 : 0;

@@ -5,6 +5,8 @@ import type { DraftRecord } from "../../collector/record/call-record.ts";
 export interface MemoryAudit extends AuditLog {
   readonly records: DraftRecord[];
   readonly intents: { draft: DraftRecord; settled: boolean }[];
+  /** Calls that were counted instead of recorded. */
+  readonly unrecorded: DraftRecord[];
   available: boolean;
   /** While set, no record becomes durable. */
   hold: Promise<void> | null;
@@ -19,6 +21,7 @@ export function memoryAudit(): MemoryAudit {
     producer: "memory",
     records: [],
     intents: [],
+    unrecorded: [],
     available: true,
     hold: null,
     append(draft) {
@@ -32,6 +35,7 @@ export function memoryAudit(): MemoryAudit {
       audit.intents.push(intent);
       return Promise.resolve({ settle: () => void (intent.settled = true) });
     },
+    letThrough: (draft) => void audit.unrecorded.push(draft),
     recorded(fits) {
       const found = audit.records.find(fits);
       return found ? Promise.resolve(found) : new Promise((resolve) => waiting.push({ fits, resolve }));

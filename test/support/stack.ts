@@ -24,6 +24,8 @@ export interface StackOptions {
   readonly keyRoles?: Readonly<Record<string, readonly KeyRole[]>>;
   readonly config?: Readonly<Record<string, Record<string, unknown>>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** For one role alone, over `env`. */
+  readonly roleEnv?: Readonly<Partial<Record<RoleName, Readonly<Record<string, string>>>>>;
   readonly onEvent?: (event: RoleEvent) => void;
   readonly dir?: string;
   /** store, collector, proxy, console; free ones by default. */
@@ -71,7 +73,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const roles = new Map<RoleName, Role>();
   const start = async (name: RoleName): Promise<void> => {
     const role = superviseRole(
-      { name, args: ["--config", configFile, name], env: { UV_THREADPOOL_SIZE: "32", ...options.env } },
+      { name, args: ["--config", configFile, name], env: { UV_THREADPOOL_SIZE: "32", ...options.env, ...options.roleEnv?.[name] } },
       { entry, cwd: dir, env: process.env, logDir: join(dir, "logs"), stopTimeoutMs: 5000, onEvent: options.onEvent ?? (() => undefined) },
     );
     roles.set(name, role);

@@ -1,4 +1,4 @@
-import { readdir, readFile, truncate, unlink } from "node:fs/promises";
+import { readdir, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { ChainHead } from "../chain.ts";
 import type { AppendFile, Disk } from "../disk.ts";
@@ -149,14 +149,13 @@ export async function dropLeaves(dir: string, seq: number): Promise<void> {
 
 /**
  * The last record whose hash is kept, or null. A spool that is opened adds from its segments what is missing behind it.
- * Hashes behind `durable`, the spool's own last record, are cut: a power cut may keep a later write and lose an earlier one.
+ * Records are durable before their hashes are, so one behind the spool's own last record is of a record that was destroyed.
  */
-export async function lastLeaf(dir: string, durable: ChainHead): Promise<ChainHead | null> {
+export async function lastLeaf(dir: string): Promise<ChainHead | null> {
   const file = (await listLeafFiles(dir)).at(-1);
   if (!file) return null;
   const bytes = await readFile(file.path);
-  const known = Math.min(Math.floor(bytes.length / HASH_BYTES) - 1, durable.seq - file.firstSeq + 1);
-  await truncate(file.path, Math.max(0, known + 1) * HASH_BYTES);
-  if (known < 1) return known < 0 ? null : { seq: file.firstSeq - 1, hash: bytes.toString("hex", 0, HASH_BYTES) };
+  const known = Math.floor(bytes.length / HASH_BYTES) - 1;
+  if (known < 0) return null;
   return { seq: file.firstSeq + known - 1, hash: bytes.toString("hex", known * HASH_BYTES, (known + 1) * HASH_BYTES) };
 }

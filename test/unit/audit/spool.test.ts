@@ -4,11 +4,14 @@ import { describe, expect, test } from "vitest";
 import { breakBetween } from "../../../collector/audit/chain.ts";
 import { listSegments, segmentName } from "../../../collector/audit/layout.ts";
 import { manualClock } from "../../../collector/kernel/clock.ts";
+import { openSpoolReader } from "../../../collector/audit/reader.ts";
+import { Findings } from "../../../collector/audit/verify-report.ts";
+import { verifySpool } from "../../../collector/audit/verify-spool.ts";
 import { GENESIS_HASH, recordHash } from "../../../collector/record/canonical.ts";
 import { callRecordSchema } from "../../../collector/record/call-record.ts";
 import { waitFor } from "../../support/wait.ts";
 import { draft } from "./drafts.ts";
-import { editFile, recordsIn, spoolIn, START_MS, tempDir, testDisk } from "./spools.ts";
+import { editFile, forgetHashes, recordsIn, spoolIn, START_MS, tempDir, testDisk } from "./spools.ts";
 
 describe("a spool's chain", () => {
   test("numbers records in call order and chains each to the one before", async () => {
@@ -170,6 +173,7 @@ describe("opening a spool that was not closed", () => {
     const first = await spoolIn(dir);
     await Promise.all([first.append(draft(1)).durable, first.append(draft(2)).durable]);
     await first.stop();
+    await forgetHashes(dir);
     await editFile(join(dir, segmentName(1)), (text) => text.slice(0, -20));
 
     const second = await spoolIn(dir);
@@ -190,10 +194,28 @@ describe("opening a spool that was not closed", () => {
     await first.stop();
     const path = join(dir, segmentName(1));
     await writeFile(path, crash(await readFile(path)));
+    await forgetHashes(dir);
     const second = await spoolIn(dir);
     expect(second.append(draft(3)).seq).toBe(kept + 1);
     await second.flush();
     expect((await recordsIn(dir)).map((r) => r.seq)).toEqual(Array.from({ length: kept + 1 }, (_, i) => i + 1));
+  });
+
+  test("is refused when records are gone whose hashes are kept, and named by `audit verify`", async () => {
+    const dir = await tempDir();
+    const first = await spoolIn(dir);
+    for (const n of [1, 2, 3]) await first.append(draft(n)).durable;
+    await first.stop();
+    const whole = await readFile(join(dir, segmentName(1)), "utf8");
+    await editFile(join(dir, segmentName(1)), (text) => text.slice(0, text.indexOf("\n") + 100));
+    await expect(spoolIn(dir)).rejects.toMatchObject({ code: "E_AUDIT_CORRUPT", message: expect.stringContaining(`${first.producer}-2 to ${first.producer}-3 are missing`) });
+
+    const findings = new Findings(10);
+    await verifySpool(await openSpoolReader(dir), findings, new Set());
+    expect(findings.failures).toEqual([{ check: "spool", record: `${first.producer}-2`, what: expect.stringContaining(`${first.producer}-3 are missing`) }]);
+
+    await writeFile(join(dir, segmentName(1)), whole);
+    expect((await spoolIn(dir)).append(draft(4)).seq).toBe(4);
   });
 
   test("names the record of a complete line whose checksum does not match", async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -37,6 +37,11 @@ export async function recordsIn(dir: string): Promise<CallRecord[]> {
   const found: CallRecord[] = [];
   for await (const record of (await openSpoolReader(dir)).records()) found.push(record);
   return found;
+}
+
+/** As a crash leaves it that came before the hashes of the last records were kept. */
+export async function forgetHashes(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) if (name.endsWith(".leaves")) await rm(join(dir, name));
 }
 
 /** Changes a file as a person with an editor would. */

@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { waitFor } from "../../support/wait.ts";
+import type { Fault, World } from "../fault.ts";
+
+const unable = ({ disk }: World): string | null => (disk === null ? "no file system can be mounted here: run it as root" : null);
+
+/** Bytes that are left to the spools before they fill their disk themselves. */
+const LEFT_BYTES = 3 * 1024 * 1024;
+const REFUSALS = 20;
+
+async function untilRefused({ load }: World): Promise<void> {
+  const before = load.refused;
+  await waitFor("calls to be refused", () => load.refused >= before + REFUSALS, { timeoutMs: 120_000 });
+}
+
+/** Somebody else takes the last byte, and gives it back. */
+export const diskFull: Fault = {
+  name: "disk-full",
+  what: "disk full: somebody else's files",
+  unable,
+  inject: async ({ disk }) => disk?.fill(0),
+  async endure(world) {
+    await untilRefused(world);
+    if (!world.short) await sleep(5000);
+  },
+  heal: async ({ disk }) => disk?.free(),
+  expected: { refused: "some", failed: "none", gaps: 0 },
+};
+
+/** The spools themselves fill it while nothing can be delivered. What has to be written to get rid of records must find room. */
+export const diskFilled: Fault = {
+  name: "disk-filled",
+  what: "disk full: the spools' own records",
+  unable,
+  async inject({ disk, stack, load }) {
+    disk?.fill(LEFT_BYTES);
+    load.rate = Infinity;
+    await stack.roles.get("collector")?.stop();
+  },
+  endure: untilRefused,
+  async heal({ stack, load }) {
+    load.rate = 150;
+    await stack.start("collector");
+    // Without room being made: what the collector takes is what makes room.
+  },
+  expected: { refused: "some", failed: "none", gaps: 0 },
+};
+
+/** The limit that is set for it, and not the disk's. */
+export const spoolFull: Fault = {
+  name: "spool-full",
+  what: "spool full (`proxy.spoolMaxBytes`)",
+  async inject({ stack, load }) {
+    load.rate = Infinity;
+    await stack.roles.get("collector")?.stop();
+  },
+  endure: untilRefused,
+  async heal({ stack, load }) {
+    load.rate = 150;
+    await stack.start("collector");
+  },
+  expected: { refused: "some", failed: "none", gaps: 0 },
+};
+
+/**
+ * A file system can't be made read-only under files that are being written to, but for one that the kernel gives up on. So
+ * it is when the proxy starts again after a crash that it finds the disk read-only, and must not serve.
+ */
+export const readOnly: Fault = {
+  name: "read-only",
+  what: "disk read-only",
+  unable,
+  async inject({ stack, disk }) {
+    stack.kill("proxy");
+    await waitFor("the disk to be read-only", () => (disk?.setReadOnly(true), true), { everyMs: 1 });
+  },
+  async endure({ load, short }) {
+    const before = load.answered.size;
+    await sleep(short ? 1000 : 5000);
+    if (load.answered.size > before) throw new Error("calls were answered while nothing could be recorded");
+  },
+  heal: async ({ disk }) => disk?.setReadOnly(false),
+  expected: { refused: "none", failed: "any", gaps: 0 },
+};
