@@ -34,3 +34,21 @@ export function stepSeconds(range: Range): number {
   const wanted = (range.toMs - range.fromMs) / 1000 / 240;
   return steps.find((s) => s >= wanted) ?? 86_400;
 }
+
+const firstWindowMs = 3600_000;
+const windowGrowth = 6;
+
+/**
+ * The range in pieces, newest first, each longer than the one before it: what asks for the newest of something reads no
+ * more than it must, and twice as much at worst.
+ */
+export function newestFirst(range: Range): Range[] {
+  const windows: Range[] = [];
+  let length = firstWindowMs;
+  for (let toMs = range.toMs; toMs > range.fromMs; length *= windowGrowth) {
+    const fromMs = Math.max(range.fromMs, toMs - length);
+    windows.push({ fromMs, toMs });
+    toMs = fromMs;
+  }
+  return windows;
+}

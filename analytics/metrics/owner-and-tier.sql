@@ -10,7 +10,7 @@
 -- question: How many of the active servers have an owner and a risk tier?
 -- params: period_end_ms, as_of_ms (Unix milliseconds)
 -- out: numerator, denominator, value; owner_share, tier_share, call_weighted_share, offenders, refused_unregistered
--- scans: calls_1m of 30 days, 4 columns; registry_servers of one revision
+-- scans: the counters of 30 days, days where they fit; registry_servers of one revision
 WITH
     fromUnixTimestamp64Milli(least({period_end_ms:Int64}, {as_of_ms:Int64}), 'UTC') AS until,
     registry AS
@@ -25,8 +25,12 @@ WITH
     traffic AS
     (
         SELECT toString(server) AS server, sum(calls) AS all_calls, sumIf(calls, decision = 'allow') AS allowed_calls
-        FROM calls_1m
-        WHERE minute >= until - INTERVAL 30 DAY AND minute < until AND calls_1m.server != ''
+        FROM calls_between(
+            from_ms = intDiv(least({period_end_ms:Int64}, {as_of_ms:Int64}) - 2592000000 + 59999, 60000) * 60000,
+            to_ms = least({period_end_ms:Int64}, {as_of_ms:Int64}),
+            step_s = 86400
+        ) AS c
+        WHERE c.server != ''
         GROUP BY server
     ),
     servers AS

@@ -57,10 +57,13 @@ export async function startCollector({ config, store, clock, logger }: Collector
   }
 }
 
+/** Of one statement: it may go over every row that is there. */
+const MIGRATION_TIMEOUT_MS = 3600_000;
+
 /** Brings the store up to date, in its tables and in how long it keeps their rows, and returns the names of the migrations that ran. */
 export async function migrateStore(store: StoreConfig, clock: Clock, logger: Logger): Promise<string[]> {
   const { url, username, password, database, cluster, retention } = store;
-  const client = createStoreClient({ url, username, password, database, caller: "migrate" });
+  const client = createStoreClient({ url, username, password, database, caller: "migrate", requestTimeoutMs: MIGRATION_TIMEOUT_MS });
   try {
     const applied = await migrate({ store: client, folder: MIGRATIONS, cluster, logger, clock });
     await applyRetention({ store: client, retention, cluster: cluster ?? null, logger });

@@ -76,10 +76,14 @@ export function splitStatements(text: string): string[] {
   return statements;
 }
 
-/** `{name:Type}` outside of literals and comments. One name has one type. Throws E_SQL_FILE where it has two. */
+/**
+ * `{name:Type}` outside of literals and comments. One name has one type. Throws E_SQL_FILE where it has two. Those of a
+ * CREATE VIEW are the view's own: whoever reads it gives them.
+ */
 export function placeholders(name: string, statement: string): Map<string, string> {
   const found = new Map<string, string>();
   const tokens = tokenize(statement);
+  if (/^CREATE (OR REPLACE )?VIEW /i.test(tokens.slice(0, 5).map((token) => token.text).join(" "))) return found;
   tokens.forEach((open, i) => {
     const [key, colon] = [tokens[i + 1], tokens[i + 2]];
     if (open.text !== "{" || key?.kind !== "word" || colon?.text !== ":") return;

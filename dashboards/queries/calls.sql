@@ -1,6 +1,6 @@
 -- question: Which calls match, newest first, after the cursor? An empty filter matches everything.
 -- Parameters: from_ms, to_ms, the filters, cursor_us (0: from the start), cursor_id, limit. Out: list columns.
--- Scans: calls of the range; a page reads newest partitions first. Repeats of at-least-once delivery are dropped.
+-- Scans: calls of the range; the console asks for the newest stretch first. Repeats of at-least-once delivery are dropped.
 SELECT
     call_id,
     toUnixTimestamp64Micro(ts) AS ts_us,

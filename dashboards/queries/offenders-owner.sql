@@ -1,5 +1,5 @@
 -- question: Which servers in use lack an owner or a risk tier, and how much are they called?
--- Parameters: from_ms, to_ms. Out: server, owner, tier, registered, calls. Scans: calls_1m of the range, registry_current.
+-- Parameters: from_ms, to_ms. Out: server, owner, tier, registered, calls. Scans: the counters of the range, days and hours where they fit, registry_current.
 SELECT
     name AS server,
     max(registered) AS is_registered,
@@ -8,8 +8,8 @@ SELECT
     sum(n) AS total
 FROM (
     SELECT server AS name, '' AS own, '' AS tier, 0 AS registered, sum(c.calls) AS n
-    FROM calls_1m AS c
-    WHERE server != '' AND minute >= toStartOfMinute(fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')) AND minute < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
+    FROM calls_between(from_ms = {from_ms:Int64}, to_ms = {to_ms:Int64}, step_s = 86400) AS c
+    WHERE server != ''
     GROUP BY server
     UNION ALL
     SELECT server AS name, owner AS own, risk_tier AS tier, 1 AS registered, 0 AS n

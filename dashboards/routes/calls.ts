@@ -1,8 +1,9 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { explainCall } from "../explain.ts";
-import { readRange } from "../range.ts";
-import { num, select } from "../rows.ts";
+import { newestFirst, readRange, type Range } from "../range.ts";
+import { num, select, type Store } from "../rows.ts";
+import type { SqlParams } from "../../collector/store/sql-file.ts";
 import type { RouteContext } from "./context.ts";
 
 export const callFilters = ["agent", "principal", "server", "tool", "method", "decision", "basis", "outcome", "rule", "task", "task_class", "tier"] as const;
@@ -24,14 +25,8 @@ export function callRoutes(app: FastifyInstance, context: RouteContext): void {
     const q = querySchema.parse(request.query);
     const dot = q.cursor?.indexOf(".") ?? -1;
     const filters = Object.fromEntries(callFilters.map((f) => [f, q[f]]));
-    const rows = await select<Record<string, unknown>>(store, "calls", {
-      ...filters,
-      from_ms: range.fromMs,
-      to_ms: range.toMs,
-      cursor_us: q.cursor ? Number(q.cursor.slice(0, dot)) : 0,
-      cursor_id: q.cursor ? q.cursor.slice(dot + 1) : "",
-      limit: q.limit + 1,
-    });
+    const cursorUs = q.cursor ? Number(q.cursor.slice(0, dot)) : 0;
+    const rows = await newestCalls(store, range, { ...filters, cursor_us: cursorUs, cursor_id: q.cursor ? q.cursor.slice(dot + 1) : "" }, q.limit + 1);
     const page = rows.slice(0, q.limit);
     const last = page.at(-1);
     return { range, calls: page.map(callListItem), cursor: rows.length > q.limit && last ? `${num(last.ts_us)}.${String(last.call_id)}` : null };
@@ -46,6 +41,18 @@ export function callRoutes(app: FastifyInstance, context: RouteContext): void {
   });
 
   app.get<{ Params: { id: string } }>("/api/calls/:id", async (request) => explainCall(store, request.params.id));
+}
+
+/** At most `limit` calls, newest first, of as short a stretch before the range's end or the cursor as holds them. */
+export async function newestCalls(store: Store, range: Range, filters: SqlParams, limit: number): Promise<Record<string, unknown>[]> {
+  const cursorMs = Math.floor(num(filters.cursor_us) / 1000) + 1;
+  const asked = { fromMs: range.fromMs, toMs: num(filters.cursor_us) === 0 ? range.toMs : Math.min(range.toMs, cursorMs) };
+  const rows: Record<string, unknown>[] = [];
+  for (const { fromMs, toMs } of newestFirst(asked)) {
+    rows.push(...(await select<Record<string, unknown>>(store, "calls", { ...filters, from_ms: fromMs, to_ms: toMs, limit: limit - rows.length })));
+    if (rows.length >= limit) break;
+  }
+  return rows;
 }
 
 function callListItem(r: Record<string, unknown>) {

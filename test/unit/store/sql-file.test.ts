@@ -53,6 +53,12 @@ WHERE ts >= {since:DateTime64(3)} AND server IN {servers:Array(LowCardinality(St
 });
 
 describe("a migration's statements", () => {
+  it("leave a view's parameters to whoever reads the view, and have their own otherwise", () => {
+    const select = "SELECT {a:UInt8} FROM t WHERE b = {b:String}";
+    for (const create of ["CREATE VIEW", "create or replace view"]) expect(parseSql("x.sql", `${create} v AS ${select}`).parameters.size).toBe(0);
+    expect([...parseSql("x.sql", `INSERT INTO v ${select}`).parameters.keys()]).toEqual(["a", "b"]);
+  });
+
   it("are cut at semicolons that end statements, and at no others", () => {
     const text = `-- 1; not here
 CREATE TABLE t (a String DEFAULT 'x;y', b String COMMENT 'it''s; \\';');

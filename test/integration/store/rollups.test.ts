@@ -1,0 +1,131 @@
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { silentLogger } from "../../../collector/kernel/log.ts";
+import { createStoreClient, type Store } from "../../../collector/store/client.ts";
+import { migrate } from "../../../collector/store/migrate.ts";
+import { loadSql, splitStatements } from "../../../collector/store/sql-file.ts";
+import { stepSeconds } from "../../../dashboards/range.ts";
+import { select } from "../../../dashboards/rows.ts";
+import { startEngine, type TestEngine } from "../../support/engine.ts";
+import { seededRandom } from "../../support/random.ts";
+
+const migrations = new URL("../../../collector/store/migrations/", import.meta.url);
+const generateSql = loadSql(new URL("../../bench/queries/generate.sql", import.meta.url));
+const hour = 3600_000;
+const day = 24 * hour;
+/** Not at the start of anything. */
+const startMs = Date.UTC(2026, 4, 30, 17, 41, 13, 217);
+const days = 4.3;
+const calls = 30_000;
+
+let engine: TestEngine;
+let store: Store;
+
+beforeAll(async () => {
+  engine = await startEngine();
+  store = createStoreClient({ url: engine.url, caller: "test" });
+  await migrate({ store, folder: migrations, logger: silentLogger });
+  // The newest first: batches need not come in the order of time.
+  for (const first of [20_000, 0, 10_000]) await store.command(generateSql.text, { first, count: 10_000, total: calls, start_us: startMs * 1000, days });
+});
+afterAll(async () => {
+  await store?.close();
+  await engine?.stop();
+});
+
+const raw = (name: string, params: Record<string, number>) =>
+  store.query<Record<string, unknown>>(loadSql(new URL(`../../support/raw-queries/${name}.sql`, import.meta.url)), { ...params, table: "calls" });
+
+const random = seededRandom(13);
+const endMs = startMs + days * day;
+const floor = (ms: number, unit: number) => Math.floor(ms / unit) * unit;
+const ranges = [
+  ["all of it", startMs - day, endMs + day],
+  ["whole days", floor(startMs, day) + day, floor(endMs, day)],
+  ["whole hours of two days", floor(startMs, day) + day - 3 * hour, floor(startMs, day) + day + 5 * hour],
+  ["hours of one day", floor(startMs, day) + 1.5 * day, floor(startMs, day) + 1.9 * day],
+  ["minutes of one hour", floor(startMs, hour) + 3 * hour + 61_007, floor(startMs, hour) + 3 * hour + 1_700_001],
+  ["minutes of two hours", floor(startMs, hour) + 5 * hour - 200_001, floor(startMs, hour) + 5 * hour + 300_000],
+  ["nothing", endMs + day, endMs + 2 * day],
+  ...Array.from({ length: 12 }, (_, i) => {
+    const from = startMs - hour + random.int(0, days * day);
+    return [`random ${i}`, from, from + 60_000 + random.int(0, endMs - startMs)] as const;
+  }),
+] as const;
+
+describe.each(ranges)("the console's answers for %s", (_, fromMs, toMs) => {
+  const params = { from_ms: Math.floor(fromMs), to_ms: Math.floor(toMs) };
+
+  it.each(["totals", "top-denied", "facets"])("%s is the same as from every call", async (name) => {
+    expect(await select(store, name, params)).toEqual(await raw(name, params));
+  });
+
+  it.each([stepSeconds({ fromMs, toMs }), 60, 3600, 21_600, 86_400])("series in steps of %i s is the same as from every call", async (step_s) => {
+    expect(await select(store, "series", { ...params, step_s })).toEqual(await raw("series", { ...params, step_s }));
+  });
+
+  // A t-digest promises no error of the value but one of the rank: it lies between the exact quantiles a percent beside.
+  it("latency is off by a hundredth of the calls at most", async () => {
+    const [row] = await select<{ upstream: number[]; proxy: number[] }>(store, "latency", params);
+    const [bounds] = await store.query<Record<string, number[]>>(
+      `SELECT
+         quantilesExactInclusive(0.49, 0.94, 0.98)(assumeNotNull(upstream_us)) AS upstream_low, quantilesExactInclusive(0.51, 0.96, 1)(assumeNotNull(upstream_us)) AS upstream_high,
+         quantilesExactInclusive(0.49, 0.94, 0.98)(proxy_us) AS proxy_low, quantilesExactInclusive(0.51, 0.96, 1)(proxy_us) AS proxy_high,
+         toUInt32(count()) AS n
+       FROM calls WHERE method = 'tools/call' AND isNotNull(upstream_us)
+         AND ts >= toStartOfMinute(fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')) AND ts < fromUnixTimestamp64Milli(intDiv({to_ms:Int64} + 59999, 60000) * 60000, 'UTC')`,
+      params,
+    );
+    if (Number(bounds!.n) < 200) return;
+    for (const side of ["upstream", "proxy"] as const) {
+      row![side].forEach((value, i) => {
+        expect(value).toBeGreaterThanOrEqual(Math.floor(bounds![`${side}_low`]![i]!));
+        expect(value).toBeLessThanOrEqual(Math.ceil(bounds![`${side}_high`]![i]!));
+      });
+    }
+  });
+});
+
+/** Every counter of a rollup's rows as one fingerprint, and of the calls that it was made from. */
+const counters = "server, tool, method, agent, task_class, environment, risk_tier, decision, basis, outcome";
+const sums = async () =>
+  await store.query<{ source: string }>(
+    ["hour", "day"]
+      .flatMap((unit) => {
+        const table = unit === "hour" ? "calls_1h" : "calls_1d";
+        const start = unit === "hour" ? "toStartOfHour" : "toStartOfDay";
+        const latency = unit === "hour" ? "latency_1h" : "latency_1d";
+        return [
+          `SELECT '${table}' AS source, sum(n) AS calls, groupBitXor(print) AS print FROM (SELECT sum(t.calls) AS n, cityHash64(${unit}, ${counters}, n, sum(t.duration_us), sum(t.request_bytes), sum(t.result_bytes)) AS print FROM ${table} AS t GROUP BY ${unit}, ${counters})`,
+          `SELECT '${table} from calls' AS source, sum(n) AS calls, groupBitXor(print) AS print FROM (SELECT sum(attempts) AS n, cityHash64(${start}(toDateTime(ts, 'UTC')) AS ${unit}, ${counters}, n, sum(duration_us), sum(request_bytes), sum(result_bytes)) AS print FROM calls GROUP BY ${unit}, ${counters})`,
+          `SELECT '${latency}' AS source, sum(n) AS calls, groupBitXor(print) AS print FROM (SELECT sum(t.calls) AS n, cityHash64(${unit}, server, tool, agent, task_class, decision, n) AS print FROM ${latency} AS t GROUP BY ${unit}, server, tool, agent, task_class, decision)`,
+          `SELECT '${latency} from calls' AS source, sum(n) AS calls, groupBitXor(print) AS print FROM (SELECT count() AS n, cityHash64(${start}(toDateTime(ts, 'UTC')) AS ${unit}, server, tool, agent, task_class, decision, n) AS print FROM calls WHERE method = 'tools/call' AND isNotNull(upstream_us) GROUP BY ${unit}, server, tool, agent, task_class, decision)`,
+        ];
+      })
+      .join(" UNION ALL "),
+  );
+
+async function expectEqualToCalls(): Promise<void> {
+  const rows = new Map((await sums()).map(({ source, ...rest }) => [source, rest]));
+  for (const table of ["calls_1h", "calls_1d", "latency_1h", "latency_1d"]) expect(rows.get(table), table).toEqual(rows.get(`${table} from calls`));
+}
+
+describe("the rollups by hour and by day", () => {
+  it("hold what the calls hold, row by row", expectEqualToCalls);
+
+  it("leave out a batch that is sent again", async () => {
+    const row = { ts: new Date(startMs).toISOString(), producer: "again", seq: 1, server: "s", tool: "t", method: "tools/call", agent: "a", decision: "allow", upstream_us: 5, proxy_us: 2, attempts: 3 };
+    for (let i = 0; i < 2; i++) await store.insert("calls", [row], { deduplicationToken: "batch 1" });
+    expect(await store.query("SELECT toUInt32(count()) AS n FROM calls WHERE producer = 'again'")).toEqual([{ n: 1 }]);
+    await expectEqualToCalls();
+  });
+
+  it("are filled from what a store of an older version holds, also when that is cut off and repeated", async () => {
+    const statements = splitStatements(readFileSync(new URL("0013_hour_and_day_rollups.sql", migrations), "utf8"));
+    const cut = statements.findIndex((statement) => statement.startsWith("INSERT INTO latency_1h"));
+    for (const table of ["calls_1h", "calls_1d", "latency_1h", "latency_1d"]) await store.command(`DROP TABLE ${table}`);
+    for (const statement of statements.slice(0, cut)) await store.command(statement);
+    for (const statement of statements) await store.command(statement);
+    await expectEqualToCalls();
+  });
+});
