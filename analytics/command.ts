@@ -3,6 +3,7 @@ import type { CommandContext, RegisterCommands } from "../collector/kernel/comma
 import { SignalboxError } from "../collector/kernel/errors.ts";
 import { createStoreClient } from "../collector/store/client.ts";
 import { storeConfigSchema } from "../collector/config.ts";
+import { registerBlastRadius } from "./blast-radius/command.ts";
 import { analyticsConfigSchema } from "./config.ts";
 import { writeRows, type Row } from "./eval/rows.ts";
 import { scoreEventsFile, scoreSeriesFile } from "./eval/series.ts";
@@ -15,6 +16,7 @@ import { runJobsOver } from "./schedule/replay.ts";
 export const registerAnalytics: RegisterCommands = (program, context) => {
   registerJobs(program, context);
   registerEval(program, context);
+  registerBlastRadius(program, context);
 };
 
 function registerJobs(program: Command, context: CommandContext): void {

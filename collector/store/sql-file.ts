@@ -43,11 +43,12 @@ export function parseSql(name: string, text: string): SqlFile {
 }
 
 /**
- * Checks values against placeholders: exactly the declared names, no more and no fewer. Throws E_SQL_PARAM, which
- * names every one that is missing or unknown.
+ * Checks values against placeholders: exactly the declared names, no more and, but in CREATE VIEW, no fewer. Throws
+ * E_SQL_PARAM, which names every one that is missing or unknown.
  */
 export function bindParams(file: SqlFile, params: SqlParams): SqlParams {
-  const missing = [...file.parameters.keys()].filter((name) => params[name] === undefined);
+  // A parameterized view keeps the placeholders that nothing is given for: they are its own parameters.
+  const missing = definesView(file.text) ? [] : [...file.parameters.keys()].filter((name) => params[name] === undefined);
   const unknown = Object.keys(params).filter((name) => !file.parameters.has(name));
   if (missing.length === 0 && unknown.length === 0) return params;
   const faults = [
@@ -57,6 +58,8 @@ export function bindParams(file: SqlFile, params: SqlParams): SqlParams {
   const declared = [...file.parameters].map(([name, type]) => `${name}:${type}`).join(", ") || "none";
   throw new SignalboxError("E_SQL_PARAM", `${file.name}: ${faults.join("; ")} (its parameters: ${declared})`);
 }
+
+const definesView = (statement: string): boolean => /^CREATE\s+(OR\s+REPLACE\s+)?VIEW\b/i.test(statement);
 
 /** Cuts a migration into statements at semicolons outside of literals, comments and brackets. Comments between are left out. */
 export function splitStatements(text: string): string[] {

@@ -13,7 +13,7 @@ import { propose, type Proposal } from "../registry/inventory/propose.ts";
 import { takeInventory, type FoundServer } from "../registry/inventory/take-inventory.ts";
 import { unknownServers, type UnknownServer } from "../registry/inventory/unknown-servers.ts";
 import { loadRegistry } from "../registry/load-registry.ts";
-import { columns } from "./columns.ts";
+import { columns } from "../../collector/kernel/columns.ts";
 
 interface InventoryFlags {
   readonly home?: string;

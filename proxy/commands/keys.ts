@@ -3,7 +3,7 @@ import { InvalidArgumentError, Option } from "commander";
 import type { CommandContext, RegisterCommands } from "../../collector/kernel/command.ts";
 import { appendKey, createKey, loadKeys, revokeKey, type KeyEntry } from "../identity/keys-file.ts";
 import { roles, type Role } from "../state/command.ts";
-import { columns } from "./columns.ts";
+import { columns } from "../../collector/kernel/columns.ts";
 import { controlPaths, describeVerb, reportFaults } from "./file-verb.ts";
 
 /** `keys`: the credentials of agents and people, without the proxy running; a running one heeds a change within a second. */

@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import type { CommandContext, RegisterCommands } from "../../collector/kernel/command.ts";
 import { approvalLines, approvalRows, exceptionRows, quarantineLines, quarantineRows, type PlainText, type Rows } from "../people/tables.ts";
 import type { ApprovalView, ExceptionView, QuarantineView } from "../people/views.ts";
-import { columns } from "./columns.ts";
+import { columns } from "../../collector/kernel/columns.ts";
 import { createControlClient, type ControlClient } from "./control-client.ts";
 import { count, describeVerb } from "./file-verb.ts";
 import { keyFile } from "./task.ts";

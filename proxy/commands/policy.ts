@@ -15,7 +15,7 @@ import { simulate } from "../policy/simulate/simulate.ts";
 import { suggestRules } from "../policy/suggest/suggest.ts";
 import { loadRegistry } from "../registry/load-registry.ts";
 import { loadDefinitions } from "../registry/pins/index.ts";
-import { columns } from "./columns.ts";
+import { columns } from "../../collector/kernel/columns.ts";
 import { controlPaths, count, describeVerb, reportFaults } from "./file-verb.ts";
 
 /** `policy`: the rules, held against the registry, against their own cases and against what was recorded. */

@@ -12,7 +12,7 @@ import { resolveOwner } from "../registry/people.ts";
 import { exportServerJson, namespaceOf, proxiedServerJson } from "../registry/server-json/export.ts";
 import { importServerJson } from "../registry/server-json/import.ts";
 import type { RegistrySnapshot, ServerEntry } from "../registry/server-entry.ts";
-import { columns } from "./columns.ts";
+import { columns } from "../../collector/kernel/columns.ts";
 import { controlPaths, count, describeVerb, reportFaults } from "./file-verb.ts";
 import { addPinVerbs } from "./pins.ts";
 

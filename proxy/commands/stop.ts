@@ -1,7 +1,7 @@
 import { showable } from "../../collector/sql/terminal.ts";
 import type { CommandContext, RegisterCommands } from "../../collector/kernel/command.ts";
 import { SignalboxError } from "../../collector/kernel/errors.ts";
-import { columns } from "./columns.ts";
+import { columns } from "../../collector/kernel/columns.ts";
 import { createControlClient } from "./control-client.ts";
 import { describeVerb } from "./file-verb.ts";
 import { keyFile } from "./task.ts";

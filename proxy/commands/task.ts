@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option } from "commander";
 import { showable } from "../../collector/sql/terminal.ts";
 import type { CommandContext, RegisterCommands } from "../../collector/kernel/command.ts";
 import type { taskView } from "../tasks/routes.ts";
-import { columns } from "./columns.ts";
+import { columns } from "../../collector/kernel/columns.ts";
 import { createControlClient } from "./control-client.ts";
 import { describeVerb } from "./file-verb.ts";
 
