@@ -8,6 +8,7 @@ import { select, type Store } from "./rows.ts";
 /** Which job evaluates for which detector. */
 const jobOf: Readonly<Record<Finding["detector"], string>> = {
   denial_spike: "denial-spikes",
+  error_spike: "error-spikes",
   latency_drift: "latency-drift",
   unusual_sequence: "unusual-sequences",
   sequence_gap: "sequence-gaps",

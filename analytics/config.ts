@@ -4,11 +4,27 @@ const minutes = 60_000;
 const hours = 60 * minutes;
 const days = 24 * hours;
 
-export const jobNames = ["baselines", "denial-spikes", "latency-drift", "unusual-sequences", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers"] as const;
+export const jobNames = ["baselines", "denial-spikes", "error-spikes", "latency-drift", "unusual-sequences", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers"] as const;
 
 const ms = z.int().positive();
 const count = z.int().nonnegative();
 const share = z.number().positive().max(1);
+
+/** Denials and errors: the same statistic with the same thresholds, each to be set apart. */
+const rateSpikes = z
+  .strictObject({
+    historyMs: ms.default(7 * days),
+    latenessMs: ms.default(1 * minutes),
+    minExcess: z.number().nonnegative().default(5),
+    minRateRise: z.number().nonnegative().default(0.02),
+    minRatio: z.number().min(1).default(2),
+    fdr: share.default(0.05),
+    pageFdr: share.default(0.01),
+    minCalls: count.default(20),
+    warmBuckets: count.default(12),
+    warmCalls: count.default(100),
+  })
+  .prefault({});
 
 /** The defaults find a disturbance after an hour and a half of history; see each job's thresholds for what they mean. */
 export const analyticsConfigSchema = z.strictObject({
@@ -19,20 +35,8 @@ export const analyticsConfigSchema = z.strictObject({
   baselines: z
     .strictObject({ historyMs: ms.default(7 * days), latenessMs: ms.default(2 * minutes), minBuckets: count.default(12) })
     .prefault({}),
-  denialSpikes: z
-    .strictObject({
-      historyMs: ms.default(7 * days),
-      latenessMs: ms.default(1 * minutes),
-      minExcess: z.number().nonnegative().default(5),
-      minRateRise: z.number().nonnegative().default(0.02),
-      minRatio: z.number().min(1).default(2),
-      fdr: share.default(0.05),
-      pageFdr: share.default(0.01),
-      minCalls: count.default(20),
-      warmBuckets: count.default(12),
-      warmCalls: count.default(100),
-    })
-    .prefault({}),
+  denialSpikes: rateSpikes,
+  errorSpikes: rateSpikes,
   latencyDrift: z
     .strictObject({
       recentMs: ms.default(10 * minutes),

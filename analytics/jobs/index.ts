@@ -3,6 +3,7 @@ import type { Job } from "../schedule/job.ts";
 import { baselines } from "./baselines/job.ts";
 import { controlChanges, deprecatedServers } from "./control-changes/job.ts";
 import { denialSpikes } from "./denial-spikes/job.ts";
+import { errorSpikes } from "./error-spikes/job.ts";
 import { latencyDrift } from "./latency-drift/job.ts";
 import { leadershipMetrics } from "./leadership-metrics/job.ts";
 import { sequenceGaps } from "./sequence-gaps/job.ts";
@@ -13,6 +14,7 @@ export function createJobs(config: AnalyticsConfig): Job[] {
   const all: Job[] = [
     baselines(config.baselines),
     denialSpikes(config.denialSpikes),
+    errorSpikes(config.errorSpikes),
     latencyDrift(config.latencyDrift),
     unusualSequences(config.unusualSequences),
     sequenceGaps(config.sequenceGaps),
