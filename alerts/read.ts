@@ -11,6 +11,8 @@ const jobOf: Readonly<Record<Finding["detector"], string>> = {
   error_spike: "error-spikes",
   latency_drift: "latency-drift",
   unusual_sequence: "unusual-sequences",
+  volume: "volume",
+  silence: "volume",
   sequence_gap: "sequence-gaps",
   late_record: "sequence-gaps",
   duplicate_record: "sequence-gaps",

@@ -4,7 +4,7 @@ const minutes = 60_000;
 const hours = 60 * minutes;
 const days = 24 * hours;
 
-export const jobNames = ["baselines", "denial-spikes", "error-spikes", "latency-drift", "unusual-sequences", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers"] as const;
+export const jobNames = ["baselines", "denial-spikes", "error-spikes", "latency-drift", "unusual-sequences", "volume", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers"] as const;
 
 const ms = z.int().positive();
 const count = z.int().nonnegative();
@@ -61,6 +61,21 @@ export const analyticsConfigSchema = z.strictObject({
       minClassSequences: count.default(10),
       minBits: z.number().nonnegative().default(8),
       fdr: share.default(0.05),
+    })
+    .prefault({}),
+  volume: z
+    .strictObject({
+      historyMs: ms.default(21 * days),
+      latenessMs: ms.default(2 * minutes),
+      minHours: count.default(48),
+      hourOfDayHours: count.default(7 * 24),
+      kindOfDayHours: count.default(14 * 24),
+      minRatio: z.number().min(1).default(3),
+      minExcess: z.number().nonnegative().default(100),
+      maxShare: z.number().nonnegative().max(1).default(0.1),
+      minExpected: z.number().nonnegative().default(20),
+      overLargest: z.number().min(1).default(1.2),
+      fdr: share.default(0.001),
     })
     .prefault({}),
   sequenceGaps: z

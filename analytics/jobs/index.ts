@@ -8,6 +8,7 @@ import { latencyDrift } from "./latency-drift/job.ts";
 import { leadershipMetrics } from "./leadership-metrics/job.ts";
 import { sequenceGaps } from "./sequence-gaps/job.ts";
 import { unusualSequences } from "./unusual-sequences/job.ts";
+import { volume } from "./volume/job.ts";
 
 /** The enabled jobs, each with its part of the configuration. */
 export function createJobs(config: AnalyticsConfig): Job[] {
@@ -17,6 +18,7 @@ export function createJobs(config: AnalyticsConfig): Job[] {
     errorSpikes(config.errorSpikes),
     latencyDrift(config.latencyDrift),
     unusualSequences(config.unusualSequences),
+    volume(config.volume),
     sequenceGaps(config.sequenceGaps),
     leadershipMetrics(config.leadershipMetrics),
     controlChanges(config.controlChanges),

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { jobs, runJobsOver, type Finding } from "../../../analytics/index.ts";
 import type { Store } from "../../../collector/store/client.ts";
-import { clear, expectReproduced, insertCalls, minute, startTestStore, type SeedCall, type TestStore } from "./seed.ts";
+import { randomFrom } from "../../support/random.ts";
+import { clear, expectReproduced, hour, insertCalls, minute, startTestStore, type SeedCall, type TestStore } from "./seed.ts";
 import { ordinaryTraffic } from "./traffic.ts";
 
 const t0 = Date.UTC(2026, 0, 5, 10);
+const day = 24 * hour;
 let engine: TestStore;
 let store: Store;
 
@@ -53,4 +55,45 @@ test("a server of which every tool fails is one finding, of the server", async (
   const findings = await found("error-spikes", t0 + 100 * minute, t0 + 105 * minute);
   expect(findings.map((f) => `${f.entityKind} ${f.entity}`)).toEqual(["server files"]);
   expect(findings[0]!.contributors.map((c) => c.dimension)).toContain("tool");
+});
+
+/** Three weeks of one agent's weekdays from eight to eighteen, some calls an hour; nothing at night and on weekends. */
+function officeHours(fromMs: number, days: number, perHour: number, seed: number): SeedCall[] {
+  const random = randomFrom(seed);
+  return Array.from({ length: days * 24 }, (_, i) => fromMs + i * hour).flatMap((atMs) => {
+    const at = new Date(atMs);
+    if (at.getUTCDay() % 6 === 0 || at.getUTCHours() < 8 || at.getUTCHours() >= 18) return [];
+    const calls = Math.round(perHour * (0.7 + 0.6 * random()));
+    return Array.from({ length: calls }, (): SeedCall => ({ atMs: Math.floor(atMs + random() * hour), agent: "clerk", taskClass: "desk", server: "files", tool: random() < 0.7 ? "list" : "read" }));
+  });
+}
+
+test("an hour with many times its calls and an hour with none are findings, and nights and weekends are not", async () => {
+  const from = Date.UTC(2026, 0, 5);
+  const monday = from + 21 * day;
+  const burst = Array.from({ length: 400 }, (_, i): SeedCall => ({ atMs: monday + 10 * hour + i * 8000, agent: "clerk", taskClass: "desk", server: "files", tool: "export" }));
+  const calls = officeHours(from, 22, 40, 21).filter((call) => call.atMs < monday + 14 * hour || call.atMs >= monday + 15 * hour);
+  await insertCalls(store, sorted([...calls, ...burst]));
+  const findings = await found("volume", monday - 3 * day, monday + day);
+  const at = (f: Finding) => `${f.detector} ${f.entityKind} ${f.entity} ${(f.windowStartMs - monday) / hour}`;
+  expect(findings.map(at).sort()).toEqual(["silence agent clerk 14", "silence server files 14", "volume agent clerk 10", "volume server files 10"]);
+  const [surge] = findings.filter((f) => f.detector === "volume" && f.entityKind === "agent");
+  expect(surge!.actual).toBeGreaterThan(425);
+  expect(surge!.expected).toBeGreaterThan(30);
+  expect(surge!.expected).toBeLessThan(50);
+  expect(surge!.contributors.find((c) => c.dimension === "tool")).toMatchObject({ value: "files/export", baselineShare: 0 });
+  expect(surge!.contributors.find((c) => c.dimension === "task_class")).toMatchObject({ value: "desk", excessShare: expect.closeTo(1, 6) });
+  // Nothing else was stored in that hour either, so it may be the pipeline that is silent.
+  expect(findings.find((f) => f.detector === "silence")).toMatchObject({ actual: 0, severity: "ticket", dataHealth: { degraded: true } });
+  expect(surge!.dataHealth.degraded).toBe(false);
+});
+
+test("an hour is compared with nothing in an entity's first two days, and with hours of any kind in its first week, which is said", async () => {
+  const burst = (atMs: number) => Array.from({ length: 600 }, (_, i): SeedCall => ({ atMs: atMs + i * 5000, agent: "new", server: "files", tool: "list" }));
+  const steady = Array.from({ length: 60 * 40 }, (_, i): SeedCall => ({ atMs: t0 + i * 90_000, agent: "new", server: "files", tool: "list" }));
+  await insertCalls(store, sorted([...steady, ...burst(t0 + 40 * hour), ...burst(t0 + 58 * hour)]));
+  const findings = await found("volume", t0, t0 + 59 * hour);
+  expect(findings.filter((f) => f.entityKind === "agent").map((f) => (f.windowStartMs - t0) / hour)).toEqual([58]);
+  expect(findings[0]).toMatchObject({ dataHealth: { degraded: true } });
+  expect(findings[0]!.summary).toContain("cold start");
 });
