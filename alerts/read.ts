@@ -13,6 +13,7 @@ const jobOf: Readonly<Record<Finding["detector"], string>> = {
   unusual_sequence: "unusual-sequences",
   volume: "volume",
   silence: "volume",
+  first_use: "first-use",
   sequence_gap: "sequence-gaps",
   late_record: "sequence-gaps",
   duplicate_record: "sequence-gaps",

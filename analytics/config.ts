@@ -4,7 +4,7 @@ const minutes = 60_000;
 const hours = 60 * minutes;
 const days = 24 * hours;
 
-export const jobNames = ["baselines", "denial-spikes", "error-spikes", "latency-drift", "unusual-sequences", "volume", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers"] as const;
+export const jobNames = ["baselines", "denial-spikes", "error-spikes", "latency-drift", "unusual-sequences", "volume", "first-use", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers"] as const;
 
 const ms = z.int().positive();
 const count = z.int().nonnegative();
@@ -76,6 +76,14 @@ export const analyticsConfigSchema = z.strictObject({
       minExpected: z.number().nonnegative().default(20),
       overLargest: z.number().min(1).default(1.2),
       fdr: share.default(0.001),
+    })
+    .prefault({}),
+  firstUse: z
+    .strictObject({
+      latenessMs: ms.default(1 * minutes),
+      /** What an entity does for the first time in its first days is how it shows what its work is. */
+      coldMs: ms.default(3 * days),
+      minScore: z.number().nonnegative().default(1),
     })
     .prefault({}),
   sequenceGaps: z

@@ -4,6 +4,7 @@ import { baselines } from "./baselines/job.ts";
 import { controlChanges, deprecatedServers } from "./control-changes/job.ts";
 import { denialSpikes } from "./denial-spikes/job.ts";
 import { errorSpikes } from "./error-spikes/job.ts";
+import { firstUse } from "./first-use/job.ts";
 import { latencyDrift } from "./latency-drift/job.ts";
 import { leadershipMetrics } from "./leadership-metrics/job.ts";
 import { sequenceGaps } from "./sequence-gaps/job.ts";
@@ -19,6 +20,7 @@ export function createJobs(config: AnalyticsConfig): Job[] {
     latencyDrift(config.latencyDrift),
     unusualSequences(config.unusualSequences),
     volume(config.volume),
+    firstUse(config.firstUse),
     sequenceGaps(config.sequenceGaps),
     leadershipMetrics(config.leadershipMetrics),
     controlChanges(config.controlChanges),

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { jobs, runJobsOver, type Finding } from "../../../analytics/index.ts";
+import { jobs, readFindings, runJobsOver, type Finding } from "../../../analytics/index.ts";
 import type { Store } from "../../../collector/store/client.ts";
 import { randomFrom } from "../../support/random.ts";
 import { clear, expectReproduced, hour, insertCalls, minute, startTestStore, type SeedCall, type TestStore } from "./seed.ts";
@@ -96,4 +96,36 @@ test("an hour is compared with nothing in an entity's first two days, and with h
   expect(findings.filter((f) => f.entityKind === "agent").map((f) => (f.windowStartMs - t0) / hour)).toEqual([58]);
   expect(findings[0]).toMatchObject({ dataHealth: { degraded: true } });
   expect(findings[0]!.summary).toContain("cold start");
+});
+
+test("an agent's first write and first high-risk server are one finding a day; its first days and other people's habits are none", async () => {
+  const from = Date.UTC(2026, 0, 5);
+  const work = (agent: string, over: Partial<SeedCall>) => (atMs: number): SeedCall => ({ atMs, agent, taskClass: `${agent}-work`, server: "files", tool: "list", columns: { risk_tier: "low", data_domains: ["docs"] }, ...over });
+  const every = (make: (atMs: number) => SeedCall, fromMs: number, toMs: number) => Array.from({ length: Math.floor((toMs - fromMs) / hour) }, (_, i) => make(fromMs + i * hour));
+  const write = { tool: "write", effect: "write" };
+  const vault = { server: "vault", tool: "put", effect: "write", columns: { risk_tier: "high", data_domains: ["secrets"] } };
+  const today = from + 10 * day;
+  await insertCalls(store, sorted([
+    ...every(work("reader", {}), from, today + day),
+    ...every(work("writer", write), from + minute, today + day),
+    // Its second day.
+    ...every(work("newcomer", write), today - day, today + day),
+    work("reader", { ...write, denied: true })(today + 6 * hour),
+    work("reader", write)(today + 7 * hour),
+    work("reader", write)(today + 7 * hour + minute),
+    work("reader", vault)(today + 9 * hour),
+  ]));
+  const over = { jobs: jobs.filter((j) => j.name === "first-use"), store, fromMs: today + 5 * hour, toMs: today + 10 * hour };
+  const findings = await found("first-use", over.fromMs, over.toMs);
+  expect(findings.map((f) => [f.entity, (f.windowEndMs - today) / minute, f.actual, f.severity])).toEqual([
+    ["reader", 425, 1, "ticket"],
+    ["reader", 545, 2, "page"],
+    ["reader-work", 545, 1, "ticket"],
+  ]);
+  // The second is the first one grown.
+  const kept = await readFindings(store, over);
+  expect(kept.map((f) => [f.entity, f.actual]).sort()).toEqual([["reader", 2], ["reader-work", 1]]);
+  expect(kept.find((f) => f.entity === "reader")!.summary).toMatch(/^For the first time: 07:00 wrote; 09:00 called vault, a server of high risk\. In 7 days after its cold start of 3 days it did 0 other/);
+  expect(kept.find((f) => f.entity === "reader-work")!.summary).toContain("touched the data domain secrets");
+  expect(kept.find((f) => f.entity === "reader-work")!.contributors).toContainEqual(expect.objectContaining({ dimension: "server", value: "vault", windowShare: 1 }));
 });

@@ -29,7 +29,7 @@ export async function startTestStore(): Promise<TestStore> {
 
 /** Empties what jobs read and write. */
 export async function clear(store: Store): Promise<void> {
-  for (const table of ["calls", "calls_1m", "latency_1m", "findings", "job_runs", "baselines", "metric_values", "audit_completeness", "incident_events", "registry_servers", "control_events"]) {
+  for (const table of ["calls", "calls_1m", "latency_1m", "findings", "job_runs", "baselines", "metric_values", "audit_completeness", "incident_events", "registry_servers", "control_events", "first_uses"]) {
     await store.command(`TRUNCATE TABLE ${table}`);
   }
 }
