@@ -14,6 +14,8 @@ const jobOf: Readonly<Record<Finding["detector"], string>> = {
   volume: "volume",
   silence: "volume",
   first_use: "first-use",
+  retry_storm: "retry-storms",
+  scope_escape: "scope-escape",
   sequence_gap: "sequence-gaps",
   late_record: "sequence-gaps",
   duplicate_record: "sequence-gaps",

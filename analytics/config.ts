@@ -4,7 +4,7 @@ const minutes = 60_000;
 const hours = 60 * minutes;
 const days = 24 * hours;
 
-export const jobNames = ["baselines", "denial-spikes", "error-spikes", "latency-drift", "unusual-sequences", "volume", "first-use", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers"] as const;
+export const jobNames = ["baselines", "denial-spikes", "error-spikes", "latency-drift", "unusual-sequences", "volume", "first-use", "retry-storms", "scope-escape", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers"] as const;
 
 const ms = z.int().positive();
 const count = z.int().nonnegative();
@@ -84,6 +84,28 @@ export const analyticsConfigSchema = z.strictObject({
       /** What an entity does for the first time in its first days is how it shows what its work is. */
       coldMs: ms.default(3 * days),
       minScore: z.number().nonnegative().default(1),
+    })
+    .prefault({}),
+  retryStorms: z
+    .strictObject({
+      historyMs: ms.default(1 * days),
+      spanMs: ms.default(30 * minutes),
+      latenessMs: ms.default(1 * minutes),
+      minTimes: count.default(10),
+      coldTimes: count.default(30),
+      warmUnits: count.default(20),
+      minRatio: z.number().min(1).default(3),
+      minScore: z.number().nonnegative().default(2),
+    })
+    .prefault({}),
+  scopeEscape: z
+    .strictObject({
+      historyMs: ms.default(7 * days),
+      latenessMs: ms.default(1 * minutes),
+      /** The clocks of two machines may differ by so much before a call counts as one after the end of its task. */
+      graceMs: count.default(5000),
+      minScore: z.number().nonnegative().default(1),
+      warmUnits: count.default(20),
     })
     .prefault({}),
   sequenceGaps: z

@@ -7,6 +7,8 @@ import { errorSpikes } from "./error-spikes/job.ts";
 import { firstUse } from "./first-use/job.ts";
 import { latencyDrift } from "./latency-drift/job.ts";
 import { leadershipMetrics } from "./leadership-metrics/job.ts";
+import { retryStorms } from "./retry-storms/job.ts";
+import { scopeEscape } from "./scope-escape/job.ts";
 import { sequenceGaps } from "./sequence-gaps/job.ts";
 import { unusualSequences } from "./unusual-sequences/job.ts";
 import { volume } from "./volume/job.ts";
@@ -21,6 +23,8 @@ export function createJobs(config: AnalyticsConfig): Job[] {
     unusualSequences(config.unusualSequences),
     volume(config.volume),
     firstUse(config.firstUse),
+    retryStorms(config.retryStorms),
+    scopeEscape(config.scopeEscape),
     sequenceGaps(config.sequenceGaps),
     leadershipMetrics(config.leadershipMetrics),
     controlChanges(config.controlChanges),

@@ -129,3 +129,34 @@ test("an agent's first write and first high-risk server are one finding a day; i
   expect(kept.find((f) => f.entity === "reader-work")!.summary).toContain("touched the data domain secrets");
   expect(kept.find((f) => f.entity === "reader-work")!.contributors).toContainEqual(expect.objectContaining({ dimension: "server", value: "vault", windowShare: 1 }));
 });
+
+const args = (digest: string) => ({ arg_paths: ["/path"], arg_digests: [digest], arg_flow_from: [0], arg_flow_scores: [0] });
+const repeated = (taskId: string, atMs: number, times: number, over: Partial<SeedCall> = {}): SeedCall[] =>
+  Array.from({ length: times }, (_, i) => ({ atMs: atMs + i * 5000, agent: "doc-bot", taskClass: "docs", taskId, server: "files", tool: "read", columns: args("d-1"), ...over }));
+
+test("a task that makes the very same call again and again is a finding, where its class does not; a refusal in one record counts as often as it was tried", async () => {
+  const ordinary = ordinaryTraffic(t0, t0 + 3 * hour, 31).map((call, i): SeedCall => ({ ...call, columns: args(`x-${i}`) }));
+  const now = t0 + 3 * hour;
+  // A class that asks forty times whether something is done, as a habit.
+  const patient = Array.from({ length: 30 }, (_, i) => repeated(`wait-${i}`, t0 + i * 5 * minute, 40, { agent: "patient", taskClass: "wait", tool: "status" })).flat();
+  await insertCalls(store, sorted([
+    ...ordinary,
+    ...patient,
+    ...repeated("waits", now, 45, { agent: "patient", taskClass: "wait", tool: "status" }),
+    ...repeated("loops", now, 25),
+    ...Array.from({ length: 25 }, (_, i) => repeated("walks", now + i * 5000, 1, { columns: args(`y-${i}`) })).flat(),
+    ...repeated("refused", now + minute, 1, { tool: "write", effect: "write", denied: true, reason: "rule", columns: { ...args("d-2"), attempts: 500 } }),
+    ...repeated("writes", now + minute, 12, { tool: "write", effect: "write", columns: args("d-3") }),
+  ]));
+  const findings = await found("retry-storms", now, now + 5 * minute);
+  expect(findings.map((f) => [f.entity, f.tool, f.actual, f.severity])).toEqual([
+    ["refused", "write", 500, "ticket"],
+    ["loops", "read", 25, "ticket"],
+  ]);
+  expect(findings[0]!.contributors).toContainEqual(expect.objectContaining({ dimension: "outcome", value: "denied", windowShare: 1 }));
+  expect(findings[0]!.summary).toContain("1 more repeated calls of this class and tool");
+  expect(findings[1]!.expected).toBeLessThan(2);
+  await clear(store);
+  await insertCalls(store, sorted([...ordinary, ...repeated("writes", now + minute, 12, { tool: "write", effect: "write", columns: args("d-3") })]));
+  expect(await found("retry-storms", now, now + 5 * minute)).toMatchObject([{ entity: "writes", severity: "page", dataHealth: { degraded: false } }]);
+});
