@@ -8,8 +8,14 @@ import { select, type Store } from "./rows.ts";
 /** Which job evaluates for which detector. */
 const jobOf: Readonly<Record<Finding["detector"], string>> = {
   denial_spike: "denial-spikes",
+  error_spike: "error-spikes",
   latency_drift: "latency-drift",
   unusual_sequence: "unusual-sequences",
+  volume: "volume",
+  silence: "volume",
+  first_use: "first-use",
+  retry_storm: "retry-storms",
+  scope_escape: "scope-escape",
   sequence_gap: "sequence-gaps",
   late_record: "sequence-gaps",
   duplicate_record: "sequence-gaps",

@@ -4,11 +4,27 @@ const minutes = 60_000;
 const hours = 60 * minutes;
 const days = 24 * hours;
 
-export const jobNames = ["baselines", "denial-spikes", "latency-drift", "unusual-sequences", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers"] as const;
+export const jobNames = ["baselines", "denial-spikes", "error-spikes", "latency-drift", "unusual-sequences", "volume", "first-use", "retry-storms", "scope-escape", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers"] as const;
 
 const ms = z.int().positive();
 const count = z.int().nonnegative();
 const share = z.number().positive().max(1);
+
+/** Denials and errors: the same statistic with the same thresholds, each to be set apart. */
+const rateSpikes = z
+  .strictObject({
+    historyMs: ms.default(7 * days),
+    latenessMs: ms.default(1 * minutes),
+    minExcess: z.number().nonnegative().default(5),
+    minRateRise: z.number().nonnegative().default(0.02),
+    minRatio: z.number().min(1).default(2),
+    fdr: share.default(0.05),
+    pageFdr: share.default(0.01),
+    minCalls: count.default(20),
+    warmBuckets: count.default(12),
+    warmCalls: count.default(100),
+  })
+  .prefault({});
 
 /** The defaults find a disturbance after an hour and a half of history; see each job's thresholds for what they mean. */
 export const analyticsConfigSchema = z.strictObject({
@@ -19,20 +35,8 @@ export const analyticsConfigSchema = z.strictObject({
   baselines: z
     .strictObject({ historyMs: ms.default(7 * days), latenessMs: ms.default(2 * minutes), minBuckets: count.default(12) })
     .prefault({}),
-  denialSpikes: z
-    .strictObject({
-      historyMs: ms.default(7 * days),
-      latenessMs: ms.default(1 * minutes),
-      minExcess: z.number().nonnegative().default(5),
-      minRateRise: z.number().nonnegative().default(0.02),
-      minRatio: z.number().min(1).default(2),
-      fdr: share.default(0.05),
-      pageFdr: share.default(0.01),
-      minCalls: count.default(20),
-      warmBuckets: count.default(12),
-      warmCalls: count.default(100),
-    })
-    .prefault({}),
+  denialSpikes: rateSpikes,
+  errorSpikes: rateSpikes,
   latencyDrift: z
     .strictObject({
       recentMs: ms.default(10 * minutes),
@@ -57,6 +61,51 @@ export const analyticsConfigSchema = z.strictObject({
       minClassSequences: count.default(10),
       minBits: z.number().nonnegative().default(8),
       fdr: share.default(0.05),
+    })
+    .prefault({}),
+  volume: z
+    .strictObject({
+      historyMs: ms.default(21 * days),
+      latenessMs: ms.default(2 * minutes),
+      minHours: count.default(48),
+      hourOfDayHours: count.default(7 * 24),
+      kindOfDayHours: count.default(14 * 24),
+      minRatio: z.number().min(1).default(3),
+      minExcess: z.number().nonnegative().default(100),
+      maxShare: z.number().nonnegative().max(1).default(0.1),
+      minExpected: z.number().nonnegative().default(20),
+      overLargest: z.number().min(1).default(1.2),
+      fdr: share.default(0.001),
+    })
+    .prefault({}),
+  firstUse: z
+    .strictObject({
+      latenessMs: ms.default(1 * minutes),
+      /** What an entity does for the first time in its first days is how it shows what its work is. */
+      coldMs: ms.default(3 * days),
+      minScore: z.number().nonnegative().default(1),
+    })
+    .prefault({}),
+  retryStorms: z
+    .strictObject({
+      historyMs: ms.default(1 * days),
+      spanMs: ms.default(30 * minutes),
+      latenessMs: ms.default(1 * minutes),
+      minTimes: count.default(10),
+      coldTimes: count.default(30),
+      warmUnits: count.default(20),
+      minRatio: z.number().min(1).default(3),
+      minScore: z.number().nonnegative().default(2),
+    })
+    .prefault({}),
+  scopeEscape: z
+    .strictObject({
+      historyMs: ms.default(7 * days),
+      latenessMs: ms.default(1 * minutes),
+      /** The clocks of two machines may differ by so much before a call counts as one after the end of its task. */
+      graceMs: count.default(5000),
+      minScore: z.number().nonnegative().default(1),
+      warmUnits: count.default(20),
     })
     .prefault({}),
   sequenceGaps: z

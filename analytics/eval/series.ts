@@ -1,5 +1,5 @@
 import { SignalboxError } from "../../collector/kernel/errors.ts";
-import { createDenialScorer } from "../jobs/denial-spikes/score.ts";
+import { createSpikeScorer } from "../score/spikes.ts";
 import { createLatencyScorer } from "../jobs/latency-drift/score.ts";
 import { createSeriesScorer } from "../score/series.ts";
 import { readRows, type Row } from "./rows.ts";
@@ -17,7 +17,7 @@ export async function* scoreSeriesFile(path: string): AsyncGenerator<Row> {
 export async function* scoreEventsFile(path: string): AsyncGenerator<Row> {
   yield* scoreRows(path, (first) => {
     if ("denied" in first) {
-      const score = createDenialScorer();
+      const score = createSpikeScorer();
       return (row) => score({ total: numberOf(row, "total", path), hits: numberOf(row, "denied", path) });
     }
     const score = createLatencyScorer();

@@ -3,18 +3,28 @@ import type { Job } from "../schedule/job.ts";
 import { baselines } from "./baselines/job.ts";
 import { controlChanges, deprecatedServers } from "./control-changes/job.ts";
 import { denialSpikes } from "./denial-spikes/job.ts";
+import { errorSpikes } from "./error-spikes/job.ts";
+import { firstUse } from "./first-use/job.ts";
 import { latencyDrift } from "./latency-drift/job.ts";
 import { leadershipMetrics } from "./leadership-metrics/job.ts";
+import { retryStorms } from "./retry-storms/job.ts";
+import { scopeEscape } from "./scope-escape/job.ts";
 import { sequenceGaps } from "./sequence-gaps/job.ts";
 import { unusualSequences } from "./unusual-sequences/job.ts";
+import { volume } from "./volume/job.ts";
 
 /** The enabled jobs, each with its part of the configuration. */
 export function createJobs(config: AnalyticsConfig): Job[] {
   const all: Job[] = [
     baselines(config.baselines),
     denialSpikes(config.denialSpikes),
+    errorSpikes(config.errorSpikes),
     latencyDrift(config.latencyDrift),
     unusualSequences(config.unusualSequences),
+    volume(config.volume),
+    firstUse(config.firstUse),
+    retryStorms(config.retryStorms),
+    scopeEscape(config.scopeEscape),
     sequenceGaps(config.sequenceGaps),
     leadershipMetrics(config.leadershipMetrics),
     controlChanges(config.controlChanges),

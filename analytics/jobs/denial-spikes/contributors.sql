@@ -1,6 +1,6 @@
 -- question: Among which agents, tools, servers, reasons and policies are an entity's denials, now and before?
 -- params: history_from_ms, history_to_ms, span_start_ms, window_end_ms (Unix milliseconds); agent, or server and tool; '' for the other
--- out: dimension, value, denied, denied_before; the six values with the most denials now of each dimension
+-- out: dimension, value, hits, hits_before (denied calls); the six values with the most denials now of each dimension
 -- scans: denied calls of one agent or tool from history_from to window_end, 8 columns
 WITH
     fromUnixTimestamp64Milli({history_from_ms:Int64}, 'UTC') AS history_from,
@@ -10,8 +10,8 @@ WITH
 SELECT
     part.1 AS dimension,
     part.2 AS value,
-    toUInt32(sumIf(attempts, ts >= span_start)) AS denied,
-    toUInt32(sumIf(attempts, ts < history_to)) AS denied_before
+    toUInt32(sumIf(attempts, ts >= span_start)) AS hits,
+    toUInt32(sumIf(attempts, ts < history_to)) AS hits_before
 FROM calls
 ARRAY JOIN arrayConcat(
     [
@@ -27,6 +27,6 @@ WHERE ts >= history_from AND ts < window_end AND decision = 'deny'
     AND if({agent:String} != '', agent = {agent:String}, server = {server:String} AND tool = {tool:String})
     AND part.2 != ''
 GROUP BY dimension, value
-HAVING denied > 0
-ORDER BY dimension, denied DESC, value
+HAVING hits > 0
+ORDER BY dimension, hits DESC, value
 LIMIT 6 BY dimension

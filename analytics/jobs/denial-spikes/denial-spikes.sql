@@ -1,6 +1,6 @@
 -- question: How many calls were denied per agent and per tool, in each five minutes up to the end of the window?
 -- params: history_from_ms, window_end_ms (Unix milliseconds); newest: so many of the last buckets are "now"
--- out: entity_kind, agent, server, tool; newest: [[age, calls, denied]] with age 0 the last bucket; history: the same for
+-- out: entity_kind, agent, server, tool; newest: [[age, calls, hits]] with age 0 the last bucket; history: the same for
 --   older buckets, empty where the last bucket has no denial, since nothing can be found there
 -- scans: calls_1m from history_from to window_end, 6 columns; one group an entity and bucket
 WITH
@@ -11,8 +11,8 @@ SELECT
     entity_agent AS agent,
     entity_server AS server,
     entity_tool AS tool,
-    arraySort(groupArrayIf((age, total, denied), age < {newest:UInt32})) AS newest,
-    if(sumIf(denied, age = 0) > 0, arraySort(b -> -b.1, groupArrayIf((age, total, denied), age >= {newest:UInt32})), []) AS history
+    arraySort(groupArrayIf((age, total, hits), age < {newest:UInt32})) AS newest,
+    if(sumIf(hits, age = 0) > 0, arraySort(b -> -b.1, groupArrayIf((age, total, hits), age >= {newest:UInt32})), []) AS history
 FROM
 (
     SELECT
@@ -22,7 +22,7 @@ FROM
         entity.4 AS entity_tool,
         toUInt32(intDiv(toUnixTimestamp(window_end) - 1 - toUnixTimestamp(minute), 300)) AS age,
         toUInt32(sum(calls)) AS total,
-        toUInt32(sumIf(calls, decision = 'deny')) AS denied
+        toUInt32(sumIf(calls, decision = 'deny')) AS hits
     FROM calls_1m
     ARRAY JOIN [('agent', toString(agent), '', ''), ('tool', '', toString(server), toString(tool))] AS entity
     WHERE minute >= history_from AND minute < window_end

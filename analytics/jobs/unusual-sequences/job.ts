@@ -3,6 +3,7 @@ import type { Store } from "../../../collector/store/client.ts";
 import { findingId, type Contributor, type Finding } from "../../findings/finding.ts";
 import { readHealth, severityOf } from "../../findings/health.ts";
 import { figure, findingTitle, ratio } from "../../findings/title.ts";
+import { entityOf } from "../../findings/work.ts";
 import type { Job, JobContext } from "../../schedule/job.ts";
 import { start } from "../../score/sequence-model.ts";
 import { readModel, readSequences, type StoredSequence } from "./read.ts";
@@ -119,12 +120,6 @@ async function toFinding(
     evidenceParams: params,
     dataHealth: health,
   };
-}
-
-function entityOf(sequence: StoredSequence): ["task" | "agent", string] {
-  if (sequence.taskId !== "") return ["task", sequence.taskId];
-  if (sequence.unit.startsWith("trace ")) return ["task", sequence.unit.slice(sequence.unit.lastIndexOf(" ") + 1)];
-  return sequence.sessionId !== "" ? ["task", sequence.sessionId] : ["agent", sequence.agent];
 }
 
 async function readContributors(store: Store, params: Record<string, string | number>): Promise<Contributor[]> {

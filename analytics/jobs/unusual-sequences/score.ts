@@ -1,3 +1,4 @@
+import { groupAlike as byKind } from "../../findings/work.ts";
 import { SequenceModel } from "../../score/sequence-model.ts";
 import { decades } from "../../score/rate.ts";
 import { falseDiscoveryRates, quantileSorted } from "../../score/stats.ts";
@@ -139,8 +140,7 @@ export function findUnusual<T extends Sequence>(model: BehaviourModel, sequences
  * of them read, a tool that all of them try), the strongest speaks for them and `alike` counts the others.
  */
 export function groupAlike<T extends Sequence>(found: readonly Unusual<T>[]): (Unusual<T> & { alike: number })[] {
-  const groups = Map.groupBy(found, (u) => `${u.sequence.className}\n${u.sequence.steps[u.score.worst]!.token}`);
-  return [...groups.values()].map((group) => ({ ...group[0]!, alike: group.length - 1 }));
+  return byKind(found, (u) => `${u.sequence.className}\n${u.sequence.steps[u.score.worst]!.token}`);
 }
 
 /** The transition in words: what came before, what came now, what usually comes. */

@@ -3,7 +3,7 @@ import { analyticsConfigSchema, createJobs, createRunLog, createScheduler, jobs,
 import { manualClock } from "../../../collector/kernel/clock.ts";
 import { silentLogger } from "../../../collector/kernel/log.ts";
 import type { Store } from "../../../collector/store/client.ts";
-import { clear, hour, insertCalls, minute, startTestStore, type SeedCall, type TestStore } from "./seed.ts";
+import { clear, expectReproduced, hour, insertCalls, minute, startTestStore, type SeedCall, type TestStore } from "./seed.ts";
 import { deniedAttempts, hijackedTask, ordinaryTraffic, slowed } from "./traffic.ts";
 
 const t0 = Date.UTC(2026, 0, 5, 10);
@@ -18,15 +18,6 @@ beforeEach(() => clear(store));
 afterAll(() => engine?.stop());
 
 const detectors = jobs.filter((job) => job.name !== "baselines" && job.name !== "leadership-metrics");
-
-/** Each finding's own SQL must give the two numbers that it shows. */
-async function expectReproduced(findings: readonly Finding[]): Promise<void> {
-  for (const finding of findings) {
-    const [row] = await store.query<{ actual: number; expected: number }>(finding.evidenceSql, finding.evidenceParams);
-    expect(row?.actual, finding.title).toBeCloseTo(finding.actual, 9);
-    expect(row?.expected, finding.title).toBeCloseTo(finding.expected, 9);
-  }
-}
 
 test("two and a half hours of work with three disturbances give these three, with evidence, and the same when run again", async () => {
   const disturbed = [
@@ -62,7 +53,7 @@ test("two and a half hours of work with three disturbances give these three, wit
   const [worst] = await store.query<{ tool: string }>("SELECT tool FROM calls WHERE call_id = {id:String}", { id: unusual.callIds.at(-1)! });
   expect(["send", "delete"]).toContain(worst!.tool);
 
-  await expectReproduced(findings);
+  await expectReproduced(store, findings);
   const stored = await readFindings(store, over);
   expect(stored.map((f) => f.findingId).sort()).toEqual(findings.map((f) => f.findingId).sort());
   const again = await runJobsOver(over);
@@ -90,7 +81,7 @@ test("a tool that begins to refuse every agent is one finding, of the tool", asy
   const { findings } = await runJobsOver({ jobs: detectors.slice(0, 1), store, fromMs: t0 + 95 * minute, toMs: t0 + 100 * minute });
   expect(findings.map((f) => [f.entityKind, f.entity])).toEqual([["tool", "files/list"]]);
   expect(findings[0]!.contributors.map((c) => c.value)).toContain("closed-for-migration");
-  await expectReproduced(findings);
+  await expectReproduced(store, findings);
 });
 
 test("a finding on a short history says that it is one and wakes nobody", async () => {
@@ -127,7 +118,7 @@ test("records that a producer numbered and the store doesn't have are found, onc
   ]);
   expect(findings[1]).toMatchObject({ severity: "page", callIds: ["p1-1070", "p1-1073"], score: 2 });
   expect(findings[1]!.summary).toContain("numbered 1051 to 1100 are not stored: 1071-1072.");
-  await expectReproduced(findings);
+  await expectReproduced(store, findings);
 });
 
 test("records that come in late or twice are findings, and every window's figures are kept", async () => {
@@ -144,7 +135,7 @@ test("records that come in late or twice are findings, and every window's figure
   expect(of("late_record")).toMatchObject([{ entity: "p7", actual: 2, expected: 0, severity: "ticket", sampleSize: 5, callIds: ["p7-1"] }]);
   expect(of("late_record")[0]!.summary).toMatch(/^2 of the 5 records .* stored more than 300 s after their calls ended, p7-1 24\d\d s after/);
   expect(of("sequence_gap")).toEqual([]);
-  await expectReproduced(findings);
+  await expectReproduced(store, findings);
   const figures = await store.query<Record<string, unknown>>("SELECT producer, arrived, late, missing FROM audit_completeness FINAL WHERE window_end = fromUnixTimestamp64Milli({to:Int64}, 'UTC')", { to: toMs });
   expect(figures).toEqual([{ producer: "p7", arrived: "5", late: "2", missing: "0" }]);
 
@@ -152,7 +143,7 @@ test("records that come in late or twice are findings, and every window's figure
   const endedMs = (Math.floor((nowMs - 899) / step) + 1) * step;
   const { findings: then } = await runJobsOver({ jobs: gaps, store, fromMs: endedMs - step, toMs: endedMs });
   expect(then.filter((f) => f.detector === "duplicate_record")).toMatchObject([{ entity: "p7", actual: 1, expected: 0, severity: "ticket", callIds: ["p7-4"] }]);
-  await expectReproduced(then);
+  await expectReproduced(store, then);
   await runJobsOver({ jobs: gaps, store, fromMs: endedMs - step, toMs: endedMs });
   const again = await store.query<{ n: string }>("SELECT count() AS n FROM audit_completeness FINAL WHERE window_end = fromUnixTimestamp64Milli({to:Int64}, 'UTC')", { to: endedMs });
   expect(again).toEqual([{ n: "1" }]);

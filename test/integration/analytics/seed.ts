@@ -1,3 +1,5 @@
+import { expect } from "vitest";
+import type { Finding } from "../../../analytics/index.ts";
 import { silentLogger } from "../../../collector/kernel/log.ts";
 import { createStoreClient, type Store } from "../../../collector/store/client.ts";
 import { migrate } from "../../../collector/store/migrate.ts";
@@ -27,7 +29,7 @@ export async function startTestStore(): Promise<TestStore> {
 
 /** Empties what jobs read and write. */
 export async function clear(store: Store): Promise<void> {
-  for (const table of ["calls", "calls_1m", "calls_1h", "calls_1d", "latency_1m", "latency_1h", "latency_1d", "findings", "job_runs", "baselines", "metric_values", "audit_completeness", "incident_events", "registry_servers"]) {
+  for (const table of ["calls", "calls_1m", "calls_1h", "calls_1d", "latency_1m", "latency_1h", "latency_1d", "findings", "job_runs", "baselines", "metric_values", "audit_completeness", "incident_events", "registry_servers", "control_events", "first_uses"]) {
     await store.command(`TRUNCATE TABLE ${table}`);
   }
 }
@@ -94,4 +96,13 @@ function toRow(call: SeedCall, producer: string, seq: number): object {
     upstream_us: upstreamUs,
     ...call.columns,
   };
+}
+
+/** Each finding's own SQL must give the two numbers that it shows. */
+export async function expectReproduced(store: Store, findings: readonly Finding[]): Promise<void> {
+  for (const finding of findings) {
+    const [row] = await store.query<{ actual: number; expected: number }>(finding.evidenceSql, finding.evidenceParams);
+    expect(row?.actual, finding.title).toBeCloseTo(finding.actual, 9);
+    expect(row?.expected, finding.title).toBeCloseTo(finding.expected, 9);
+  }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { analyticsConfigSchema } from "../../../analytics/config.ts";
-import { createDenialScorer, dropExplained, findSpikes, type DenialSeries, type Explained, type Spike } from "../../../analytics/jobs/denial-spikes/score.ts";
+import { createSpikeScorer, dropExplained, findSpikes, type RateSeries, type Explained, type Spike } from "../../../analytics/score/spikes.ts";
 import { RateMoments, rateSurprise, rateTail, type Bucket } from "../../../analytics/score/rate.ts";
 import { randomFrom } from "../../support/random.ts";
 import { binomial } from "./support.ts";
@@ -12,7 +12,7 @@ function quiet(seed: number, buckets: number, calls: number, rate: number): Buck
   return Array.from({ length: buckets }, () => ({ total: calls, hits: binomial(random, calls, rate) }));
 }
 
-function series(agent: string, buckets: readonly Bucket[]): DenialSeries {
+function series(agent: string, buckets: readonly Bucket[]): RateSeries {
   return { entityKind: "agent", agent, server: "", tool: "", history: buckets.slice(0, -6), newest: buckets.slice(-6) };
 }
 
@@ -22,7 +22,7 @@ test("an agent that is suddenly refused is a spike in the same five minutes", ()
   const { spikes, tested } = findSpikes([series("a", buckets), series("b", quiet(2, 40, 20, 0.01))], limits);
   expect(tested).toBe(2);
   expect(spikes.map((s) => s.series.agent)).toEqual(["a"]);
-  expect(spikes[0]).toMatchObject({ span: 1, calls: 25, denied: 20, coldStart: false });
+  expect(spikes[0]).toMatchObject({ span: 1, calls: 25, hits: 20, coldStart: false });
   expect(spikes[0]!.expected).toBeLessThan(1);
   expect(spikes[0]!.score).toBeGreaterThan(10);
 });
@@ -53,7 +53,7 @@ test("nothing is said without a history, and a short one is called a cold start"
   const attack: Bucket[] = [...Array.from({ length: 5 }, () => ({ total: 0, hits: 0 })), { total: 30, hits: 25 }];
   expect(findSpikes([series("new", attack)], limits).spikes).toEqual([]);
   const [spike] = findSpikes([series("young", [...quiet(5, 6, 10, 0.01), ...attack])], limits).spikes;
-  expect(spike).toMatchObject({ coldStart: true, denied: 25 });
+  expect(spike).toMatchObject({ coldStart: true, hits: 25 });
 });
 
 test("a burst that is over is not told again by the longer span", () => {
@@ -72,8 +72,8 @@ test("an attack that lasts doesn't become the new normal within an hour", () => 
 
 test("a bucket's score doesn't depend on what comes after it", () => {
   const buckets = quiet(8, 120, 15, 0.05);
-  const all = buckets.map(createDenialScorer());
-  const some = buckets.slice(0, 80).map(createDenialScorer());
+  const all = buckets.map(createSpikeScorer());
+  const some = buckets.slice(0, 80).map(createSpikeScorer());
   expect(all.slice(0, 80)).toEqual(some);
 });
 

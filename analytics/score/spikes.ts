@@ -1,20 +1,20 @@
-import { decades, longestSpan, priorHits, priorTrials, RateMoments, rateSurprise, rateZ, sumOf, varianceOf, type Bucket } from "../../score/rate.ts";
-import { falseDiscoveryRates } from "../../score/stats.ts";
+import { decades, longestSpan, priorHits, priorTrials, RateMoments, rateSurprise, rateZ, sumOf, varianceOf, type Bucket } from "./rate.ts";
+import { falseDiscoveryRates } from "./stats.ts";
 
-/** One agent or tool: its buckets of five minutes up to the end of the window, as denial-spikes.sql returns them. */
-export interface DenialSeries {
-  entityKind: "agent" | "tool";
+/** One agent, tool or server: its buckets of five minutes up to the end of the window, as a job's series SQL returns them. */
+export interface RateSeries {
+  entityKind: "agent" | "tool" | "server";
   agent: string;
   server: string;
   tool: string;
-  /** Before the newest `longestSpan`, oldest first, empty buckets left out. Empty where the newest bucket has no denial. */
+  /** Before the newest `longestSpan`, oldest first, empty buckets left out. Empty where the newest bucket has no hit. */
   history: readonly Bucket[];
   /** The newest `longestSpan` buckets, the empty ones too. */
   newest: readonly Bucket[];
 }
 
-export interface DenialThresholds {
-  /** Floors on the excess over what was expected: in denials, in the rate's difference, and in the rate's ratio. */
+export interface SpikeThresholds {
+  /** Floors on the excess over what was expected: in hits, in the rate's difference, and in the rate's ratio. */
   minExcess: number;
   minRateRise: number;
   minRatio: number;
@@ -27,10 +27,10 @@ export interface DenialThresholds {
 }
 
 export interface Spike {
-  series: DenialSeries;
+  series: RateSeries;
   span: number;
   calls: number;
-  denied: number;
+  hits: number;
   expected: number;
   expectedLow: number;
   expectedHigh: number;
@@ -45,7 +45,7 @@ export interface Spike {
 }
 
 /** Spikes among everything that had calls in the newest bucket; all of it counts as tested. */
-export function findSpikes(all: readonly DenialSeries[], limits: DenialThresholds): { spikes: Spike[]; tested: number } {
+export function findSpikes(all: readonly RateSeries[], limits: SpikeThresholds): { spikes: Spike[]; tested: number } {
   const tested = all.filter((s) => (s.newest.at(-1)?.total ?? 0) > 0);
   const judged = tested.map((series) => judge(series, limits));
   const qs = falseDiscoveryRates(judged.map((j) => j.p));
@@ -55,13 +55,13 @@ export function findSpikes(all: readonly DenialSeries[], limits: DenialThreshold
   return { spikes: spikes.sort((a, b) => b.score - a.score), tested: tested.length };
 }
 
-function judge(series: DenialSeries, limits: DenialThresholds): Spike {
+function judge(series: RateSeries, limits: SpikeThresholds): Spike {
   const moments = new RateMoments();
   for (const bucket of series.history) moments.add(bucket);
   const baseline = moments.baseline();
   const surprise = rateSurprise(series.newest, baseline);
   const buckets = series.newest.slice(-surprise.span);
-  const { total: calls, hits: denied } = sumOf(buckets);
+  const { total: calls, hits } = sumOf(buckets);
   const usualRate = plainRate(series.history);
   const expected = calls * usualRate;
   const deviation = Math.sqrt(varianceOf(buckets, baseline));
@@ -71,7 +71,7 @@ function judge(series: DenialSeries, limits: DenialThresholds): Spike {
     series,
     span: surprise.span,
     calls,
-    denied,
+    hits,
     expected,
     expectedLow: Math.max(0, expected - 3 * deviation),
     expectedHigh: Math.min(calls, expected + 3 * deviation),
@@ -93,10 +93,10 @@ function plainRate(history: readonly Bucket[]): number {
   return (hits + priorHits) / (total + priorTrials);
 }
 
-function isLarge(s: Spike, limits: DenialThresholds): boolean {
-  const rate = s.denied / s.calls;
+function isLarge(s: Spike, limits: SpikeThresholds): boolean {
+  const rate = s.hits / s.calls;
   return (
-    s.denied - s.expected >= limits.minExcess &&
+    s.hits - s.expected >= limits.minExcess &&
     rate - s.usualRate >= limits.minRateRise &&
     rate >= limits.minRatio * s.usualRate
   );
@@ -111,31 +111,32 @@ export interface Explained {
 /** A share of the excess from which a value is the explanation. */
 const explains = 0.8;
 
+/** From what everybody shares to the one that acts. */
+const specificity = { server: 0, tool: 1, agent: 2 } as const;
+
+const nameOf = ({ entityKind, agent, server, tool }: RateSeries): string =>
+  entityKind === "agent" ? agent : entityKind === "tool" ? `${server}/${tool}` : server;
+
 /**
  * One disturbance, one finding. A tool's spike that one agent makes is that agent's; an agent's spike that is one tool's
- * is the tool's where other agents meet it too. Where each explains the other, the agent is the one that acts.
+ * is the tool's where other agents meet it too; a tool's spike is its server's where other tools have it too. Where each
+ * explains the other, the more specific one stays: the agent is the one that acts.
  */
 export function dropExplained<T extends Explained>(found: readonly T[]): T[] {
-  const explainedBy = (a: T, b: T): boolean =>
-    a.contributors.some(
-      (c) =>
-        c.excessShare >= explains &&
-        (b.spike.series.entityKind === "agent"
-          ? c.dimension === "agent" && c.value === b.spike.series.agent
-          : c.dimension === "tool" && c.value === `${b.spike.series.server}/${b.spike.series.tool}`),
-    );
+  const explainedBy = ({ spike: { series }, contributors }: T, { spike: { series: by } }: T): boolean =>
+    (series.entityKind === "tool" && by.entityKind === "server" && series.server === by.server) ||
+    contributors.some((c) => c.excessShare >= explains && c.dimension === by.entityKind && c.value === nameOf(by));
   return found.filter(
     (a) =>
       !found.some((b) => {
         if (b === a || !explainedBy(a, b)) return false;
-        const mutual = explainedBy(b, a);
-        return !mutual || (a.spike.series.entityKind === "tool" && b.spike.series.entityKind === "agent");
+        return !explainedBy(b, a) || specificity[a.spike.series.entityKind] < specificity[b.spike.series.entityKind];
       }),
   );
 }
 
 /** The job's judgement of one bucket after another, without a database: evidence in powers of ten. */
-export function createDenialScorer(memoryBuckets = 2016, warm = 50): (bucket: Bucket) => number {
+export function createSpikeScorer(memoryBuckets = 2016, warm = 50): (bucket: Bucket) => number {
   const moments = new RateMoments(memoryBuckets);
   const newest: Bucket[] = [];
   let seen = 0;
