@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -103,6 +103,18 @@ test("a row that is old and still there is checked all the same", async () => {
   expect((await register.check([dir])).failures).toContainEqual(
     expect.objectContaining({ check: "calls", record: `${producer}-4`, what: expect.stringMatching(/agent is "somebody"/) }),
   );
+});
+
+test("the last acknowledged record may be gone, where it was acknowledged before the time from which all is kept", async () => {
+  const { spool, dir: quiet } = await register.spool();
+  spool.append(aged(50, 100, "low"));
+  await register.deliver(spool);
+  await expire();
+  const joins = async () => (await register.check([quiet], { producer: spool.producer })).failures.map((one) => one.check);
+  expect(await joins()).toEqual(["join"]);
+  const then = new Date(Date.now() - 100 * DAY_MS);
+  await utimes(join(quiet, "cursor.json"), then, then);
+  expect(await joins()).toEqual([]);
 });
 
 test("rows that are to be kept longer now do not make the missing ones look lost", async () => {
