@@ -57,12 +57,20 @@ ${grants.map((grant) => `      <query>${grant}</query>`).join("\n")}
 `;
 }
 
+const SMALL_CACHE_BYTES = 32 * 1024 * 1024;
+
 /** The server part of the configuration. `usersPath` is the file that holds `usersXml`. */
 export function serverXml(config: EngineConfig, usersPath: string): string {
   return `<clickhouse>
   <users_config>${escapeXml(usersPath)}</users_config>
   <max_server_memory_usage>${config.limits.maxServerMemoryBytes}</max_server_memory_usage>
   <mark_cache_size>${config.limits.markCacheBytes}</mark_cache_size>
+  <!-- Sized for servers with hundreds of gigabytes otherwise. -->
+  <index_mark_cache_size>${config.limits.markCacheBytes}</index_mark_cache_size>
+  <compiled_expression_cache_size>${SMALL_CACHE_BYTES}</compiled_expression_cache_size>
+  <query_cache><max_size_in_bytes>${SMALL_CACHE_BYTES}</max_size_in_bytes></query_cache>
+  <!-- An idle store stays idle: no system log is named here, and one that is not named is off. -->
+  <asynchronous_metrics_update_period_s>60</asynchronous_metrics_update_period_s>
   <access_control_improvements>
     <table_engines_require_grant>true</table_engines_require_grant>
   </access_control_improvements>

@@ -129,8 +129,9 @@ export function createStoreClient(options: StoreClientOptions): Store {
       const outside = connect("default");
       try {
         await outside.command({
-          query: `CREATE DATABASE IF NOT EXISTS {database:Identifier}${cluster === undefined ? "" : " ON CLUSTER {cluster:Identifier}"}`,
-          query_params: { database, ...(cluster === undefined ? {} : { cluster }) },
+          // The parser takes no parameter for a cluster; its name has been checked to be one.
+          query: `CREATE DATABASE IF NOT EXISTS {database:Identifier}${cluster === undefined ? "" : ` ON CLUSTER ${cluster}`}`,
+          query_params: { database },
           clickhouse_settings: tag(),
         });
       } finally {

@@ -46,8 +46,8 @@ ALTER QUOTA signalbox_analyst
     TO signalbox_analyst;
 
 -- Whoever may read arguments and results beside what an analyst may. It exists where tables of payloads do.
-CREATE ROLE IF NOT EXISTS signalbox_payload_reader SETTINGS PROFILE 'signalbox_analyst';
-GRANT SELECT ON {database:Identifier}.{each_payload:Identifier} TO signalbox_payload_reader;
+CREATE ROLE IF NOT EXISTS {payload_role:Identifier} SETTINGS PROFILE 'signalbox_analyst';
+GRANT SELECT ON {database:Identifier}.{each_payload:Identifier} TO {payload_role:Identifier};
 
 -- Migrations, retention, and all rows. It makes no users.
 CREATE ROLE IF NOT EXISTS signalbox_admin SETTINGS PROFILE 'signalbox_service';
@@ -65,7 +65,7 @@ ALTER USER {analyst_user:Identifier} IDENTIFIED WITH {analyst_hash:PasswordHash}
 GRANT signalbox_analyst TO {analyst_user:Identifier};
 CREATE USER IF NOT EXISTS {payload_reader_user:Identifier} IDENTIFIED WITH {payload_reader_hash:PasswordHash};
 ALTER USER {payload_reader_user:Identifier} IDENTIFIED WITH {payload_reader_hash:PasswordHash};
-GRANT signalbox_payload_reader TO {payload_reader_user:Identifier};
+GRANT signalbox_analyst, {payload_role:Identifier} TO {payload_reader_user:Identifier};
 CREATE USER IF NOT EXISTS {admin_user:Identifier} IDENTIFIED WITH {admin_hash:PasswordHash};
 ALTER USER {admin_user:Identifier} IDENTIFIED WITH {admin_hash:PasswordHash};
 GRANT signalbox_admin TO {admin_user:Identifier};

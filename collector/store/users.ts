@@ -108,7 +108,7 @@ function valuesOf({ accounts, hashes, limits, database, cluster, tables }: Users
     ["max_read_rows_per_hour", accounts.analystQuota.readRowsPerHour],
     ["max_execution_s_per_hour", accounts.analystQuota.executionSecondsPerHour],
   ]);
-  if (payload.length > 0) values.set("each_payload", nodeTables(payload, cluster));
+  if (payload.length > 0) values.set("each_payload", nodeTables(payload, cluster)).set("payload_role", "signalbox_payload_reader");
   for (const role of ROLES) {
     const hash = hashes[role];
     if (!hash || (role === "payload_reader" && payload.length === 0)) continue;
@@ -139,7 +139,7 @@ function fill(statement: string, values: ReadonlyMap<string, Value>): string[] {
   return (values.get(list) as readonly string[]).map((one) => substitute(statement, new Map([...values, [list, one]])));
 }
 
-const isOptional = (names: readonly string[]): boolean => names.some((name) => name.endsWith("_hash") || name.endsWith("_user") || name === "each_payload");
+const isOptional = (names: readonly string[]): boolean => names.some((name) => name.endsWith("_hash") || name.endsWith("_user") || name === "payload_role");
 
 function missing(names: readonly string[], values: ReadonlyMap<string, Value>): never {
   throw new SignalboxError("E_SQL_PARAM", `users.sql: no value for ${names.filter((name) => !values.has(name)).join(", ")}`);

@@ -12,17 +12,15 @@ import { migrateStore } from "../../collector/receive/index.ts";
 import { createStoreClient } from "../../collector/store/client.ts";
 import { startEngine } from "../support/engine.ts";
 import { waitFor } from "../support/wait.ts";
+import { cpuMicroseconds } from "./cpu-time.ts";
 
 const { values } = parseArgs({ options: { seconds: { type: "string", default: "60" }, rows: { type: "string", default: "100000" } } });
 const seconds = Number(values.seconds);
-const TICKS_PER_SECOND = 100;
 
-function cost(pid: number): { cpuS: number; rssMb: number; threads: number } {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+function memory(pid: number): { rssMb: number; threads: number } {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   const number = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]);
-  return { cpuS: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND, rssMb: Math.round(number("VmRSS") / 1024), threads: number("Threads") };
+  return { rssMb: Math.round(number("VmRSS") / 1024), threads: number("Threads") };
 }
 
 const engine = await startEngine();
@@ -38,12 +36,11 @@ try {
     const [row] = await store.query<{ n: number }>("SELECT toUInt32((SELECT count() FROM system.merges) + (SELECT count() FROM system.mutations WHERE NOT is_done)) AS n");
     return row?.n === 0;
   });
-  const before = cost(engine.pid);
+  const before = cpuMicroseconds([engine.pid]);
   await sleep(seconds * 1000);
-  const after = cost(engine.pid);
+  const cpuS = (cpuMicroseconds([engine.pid]) - before) / 1e6;
   const logs = await store.query("SELECT name FROM system.tables WHERE database = 'system' AND name LIKE '%\\\\_log'");
-  const cpuS = Number((after.cpuS - before.cpuS).toFixed(2));
-  console.log(JSON.stringify({ seconds, cpuS, percent: Number(((100 * cpuS) / seconds).toFixed(2)), rssMb: after.rssMb, threads: after.threads, systemLogs: logs.length }));
+  console.log(JSON.stringify({ seconds, cpuS, percent: Number(((100 * cpuS) / seconds).toFixed(2)), ...memory(engine.pid), systemLogs: logs.length }));
 } finally {
   await store.close();
   await engine.stop();

@@ -8,13 +8,16 @@ import { loadNative } from "../../collector/engine/native.ts";
  * that replicas copy through belongs to a server's start. It has no queue for ON CLUSTER and no users by SQL either.
  */
 const root = process.argv[2] ?? "";
+/** What the engine's one user may, and its profile, as XML; all and nothing by default. */
+const { grants = [], profile = "<distributed_product_mode>global</distributed_product_mode>" } = JSON.parse(process.argv[3] ?? "{}") as { grants?: string[]; profile?: string };
 mkdirSync(root, { recursive: true });
 const users = join(root, "users.xml");
 const server = join(root, "server.xml");
 writeFileSync(
   users,
-  `<clickhouse><profiles><default><distributed_product_mode>global</distributed_product_mode></default></profiles><quotas><default/></quotas>
-  <users><default><password></password><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota></default></users></clickhouse>`,
+  `<clickhouse><profiles><default>${profile}</default></profiles><quotas><default/></quotas>
+  <users><default><password></password><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota>
+  ${grants.length === 0 ? "" : `<grants>${grants.map((grant) => `<query>${grant}</query>`).join("")}</grants>`}</default></users></clickhouse>`,
 );
 writeFileSync(
   server,

@@ -12,9 +12,16 @@ export interface ClusterEngine {
 
 const entry = fileURLToPath(new URL("./cluster-engine-process.ts", import.meta.url));
 
-export async function startClusterEngine(): Promise<ClusterEngine> {
-  const root = await mkdtemp(join(tmpdir(), "signalbox-cluster-"));
-  const child = fork(entry, [root], { execArgv: [], env: { ...process.env, UV_THREADPOOL_SIZE: "8" } });
+export interface ClusterEngineOptions {
+  /** A directory to open, which `stop` then leaves alone. */
+  readonly root?: string;
+  readonly grants?: readonly string[];
+  readonly profile?: string;
+}
+
+export async function startClusterEngine({ root: given, ...access }: ClusterEngineOptions = {}): Promise<ClusterEngine> {
+  const root = given ?? (await mkdtemp(join(tmpdir(), "signalbox-cluster-")));
+  const child = fork(entry, [root, JSON.stringify(access)], { execArgv: [], env: { ...process.env, UV_THREADPOOL_SIZE: "8" } });
   const waiting = new Map<number, (answer: { text: string; error?: string }) => void>();
   child.on("message", (answer: { id: number; text: string; error?: string }) => waiting.get(answer.id)?.(answer));
   const exited = new Promise<void>((done) => child.once("exit", () => done()));
@@ -33,7 +40,7 @@ export async function startClusterEngine(): Promise<ClusterEngine> {
     async stop() {
       child.kill("SIGKILL");
       await exited;
-      await rm(root, { recursive: true, force: true });
+      if (given === undefined) await rm(root, { recursive: true, force: true });
     },
   };
 }

@@ -114,6 +114,12 @@ CREATE TABLE IF NOT EXISTS totals (n UInt64) ENGINE = MergeTree ORDER BY n;
     expect(created?.statement).toMatch(/toIntervalDay\(.*30/);
   });
 
+  it("need no right to create anything where nothing is to be done", async () => {
+    const reader = createStoreClient({ url: engine.url, caller: "test", database: "fresh", username: "readonly" });
+    opened.push(reader);
+    expect(await run(reader)).toEqual([]);
+  });
+
   it("run once where several processes start at the same time", async () => {
     const done = await Promise.all(Array.from({ length: 4 }, () => run(open("shared"))));
     expect(done.flat().sort()).toEqual(Object.keys(files));

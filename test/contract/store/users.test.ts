@@ -7,6 +7,8 @@ import { silentLogger } from "../../../collector/kernel/log.ts";
 import { createStoreClient, type Store } from "../../../collector/store/client.ts";
 import { migrate, readMigrations } from "../../../collector/store/migrate.ts";
 import { parseHash, tablesOf, usersStatements } from "../../../collector/store/users.ts";
+import { splitStatements } from "../../../collector/store/sql-file.ts";
+import { startClusterEngine } from "../../support/cluster-engine.ts";
 import { startEngine, type TestEngine } from "../../support/engine.ts";
 import { signalbox } from "../../support/run-command.ts";
 
@@ -44,6 +46,43 @@ it.each([undefined, { name: "nodes" }])("every statement is what ClickHouse's pa
     expect(row?.text.includes("ON CLUSTER nodes")).toBe(cluster !== undefined);
   }
 });
+
+it("what an analyst is granted is enough to read everything and nothing else, within limits", async () => {
+  const root = await mkdtemp(join(dir, "analyst-"));
+  const config = storeConfigSchema.parse({});
+  const statements = usersStatements({ ...config, cluster: null, hashes: {}, tables });
+  const grants = statements.flatMap((one) => /^(GRANT .*) TO signalbox_analyst$/s.exec(one)?.[1] ?? []);
+  const owner = await startClusterEngine({ root });
+  await owner.run("CREATE DATABASE signalbox");
+  await owner.run("USE signalbox");
+  await owner.run("CREATE TABLE schema_migrations (version UInt32) ENGINE = MergeTree ORDER BY version");
+  for (const { text } of await readMigrations(MIGRATIONS)) for (const one of splitStatements(text)) await owner.run(one);
+  await owner.run("CREATE TABLE payloads (a UInt8) ENGINE = MergeTree ORDER BY a");
+  await owner.stop();
+
+  const analyst = await startClusterEngine({ root, grants, profile: profileXml(statements.find((one) => one.startsWith("ALTER SETTINGS PROFILE signalbox_analyst")) ?? "") });
+  try {
+    for (const table of tables) await expect(analyst.run(`SELECT * FROM signalbox.${table} LIMIT 1`)).resolves.toEqual([]);
+    await expect(analyst.run("SELECT 1 SETTINGS max_memory_usage = 500000000")).resolves.toHaveLength(1);
+    await expect(analyst.run("SELECT 1 SETTINGS max_memory_usage = 2000000000")).rejects.toThrow(/max_memory_usage/);
+    await expect(analyst.run("SELECT 1 SETTINGS max_execution_time = 0")).rejects.toThrow(/max_execution_time/);
+    await expect(analyst.run("SELECT * FROM signalbox.payloads")).rejects.toThrow(/Not enough privileges/);
+    await expect(analyst.run("INSERT INTO signalbox.findings (finding_id) VALUES ('x')")).rejects.toThrow(/readonly|Not enough privileges/);
+    await expect(analyst.run("DROP TABLE signalbox.calls")).rejects.toThrow(/readonly|Not enough privileges|DDL/);
+    await expect(analyst.run("SET readonly = 0")).rejects.toThrow(/readonly/);
+    await expect(analyst.run("SELECT count() FROM numbers(3000000000) WHERE NOT ignore(number)")).rejects.toThrow(/Limit for rows/);
+  } finally {
+    await analyst.stop();
+  }
+});
+
+/** A profile's statement as a server's file has it: the engine makes no profiles by SQL. */
+function profileXml(statement: string): string {
+  const lines = [...statement.matchAll(/(\w+) = '?(\w+)'?( CONST)?(?: MIN (\d+))?(?: MAX (\d+))?/g)];
+  const settings = lines.map(([, name, value]) => `<${name}>${value}</${name}>`);
+  const constraints = lines.map(([, name, , constant, min, max]) => `<${name}>${constant ? "<const/>" : ""}${min ? `<min>${min}</min>` : ""}${max ? `<max>${max}</max>` : ""}</${name}>`);
+  return `${settings.join("")}<constraints>${constraints.filter((one) => /<const|<min/.test(one)).join("")}</constraints>`;
+}
 
 it("the command prints them without a hash, and says that the embedded store keeps none", async () => {
   const configFile = join(dir, "signalbox.yaml");

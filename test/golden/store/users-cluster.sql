@@ -114,7 +114,6 @@ CREATE QUOTA IF NOT EXISTS signalbox_analyst ON CLUSTER main KEYED BY user_name;
 ALTER QUOTA signalbox_analyst ON CLUSTER main
     FOR INTERVAL 1 hour MAX queries = 2000, read_rows = 100000000000, execution_time = 3600
     TO signalbox_analyst;
-CREATE ROLE IF NOT EXISTS signalbox_payload_reader ON CLUSTER main SETTINGS PROFILE 'signalbox_analyst';
 CREATE ROLE IF NOT EXISTS signalbox_admin ON CLUSTER main SETTINGS PROFILE 'signalbox_service';
 GRANT ON CLUSTER main SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, TRUNCATE, OPTIMIZE, SHOW, SYSTEM SYNC REPLICA ON signalbox.* TO signalbox_admin;
 GRANT ON CLUSTER main CLUSTER ON *.* TO signalbox_admin;

@@ -103,7 +103,6 @@ CREATE QUOTA IF NOT EXISTS signalbox_analyst KEYED BY user_name;
 ALTER QUOTA signalbox_analyst
     FOR INTERVAL 1 hour MAX queries = 2000, read_rows = 100000000000, execution_time = 3600
     TO signalbox_analyst;
-CREATE ROLE IF NOT EXISTS signalbox_payload_reader SETTINGS PROFILE 'signalbox_analyst';
 CREATE ROLE IF NOT EXISTS signalbox_admin SETTINGS PROFILE 'signalbox_service';
 GRANT SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, TRUNCATE, OPTIMIZE, SHOW, SYSTEM SYNC REPLICA ON signalbox.* TO signalbox_admin;
 GRANT CLUSTER ON *.* TO signalbox_admin;

@@ -1,7 +1,11 @@
+import { mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { silentLogger } from "../../../collector/kernel/log.ts";
 import { applyRetention, readRetention } from "../../../collector/store/apply-retention.ts";
 import { retentionSchema } from "../../../collector/store/retention.ts";
+import { signalbox } from "../../support/run-command.ts";
 import { waitFor } from "../../support/wait.ts";
 import { draft } from "../../unit/audit/drafts.ts";
 import { startRegister, type Register } from "./register.ts";
@@ -56,6 +60,13 @@ test("rules are put in force once, and shown", async () => {
   expect(await apply()).toEqual([]);
   const states = await readRetention(options());
   expect(states.filter((state) => !state.inForce)).toEqual([]);
+  const configFile = join(await mkdtemp(join(tmpdir(), "signalbox-retention-")), "signalbox.yaml");
+  await writeFile(configFile, JSON.stringify({ store: { url: register.storeUrl, retention: { calls: "90d" } } }));
+  const shown = await signalbox(["--config", configFile, "store", "retention", "--json"]);
+  await rm(dirname(configFile), { recursive: true });
+  const rows = JSON.parse(shown.stdout) as { table: string; kept: unknown; inForce: boolean }[];
+  expect(rows.find((row) => row.table === "calls")).toMatchObject({ kept: [{ tier: "", days: 90 }], inForce: false, inStore: true });
+  expect(rows.find((row) => row.table === "findings")).toMatchObject({ inForce: true });
   const completeFrom = Date.parse(states.find((state) => state.table === "calls")?.completeFrom ?? "");
   expect(Math.abs(Date.now() - 20 * DAY_MS - completeFrom)).toBeLessThan(DAY_MS);
 });
@@ -92,6 +103,18 @@ test("a row that is old and still there is checked all the same", async () => {
   expect((await register.check([dir])).failures).toContainEqual(
     expect.objectContaining({ check: "calls", record: `${producer}-4`, what: expect.stringMatching(/agent is "somebody"/) }),
   );
+});
+
+test("the last acknowledged record may be gone, where it was acknowledged before the time from which all is kept", async () => {
+  const { spool, dir: quiet } = await register.spool();
+  spool.append(aged(50, 100, "low"));
+  await register.deliver(spool);
+  await expire();
+  const joins = async () => (await register.check([quiet], { producer: spool.producer })).failures.map((one) => one.check);
+  expect(await joins()).toEqual(["join"]);
+  const then = new Date(Date.now() - 100 * DAY_MS);
+  await utimes(join(quiet, "cursor.json"), then, then);
+  expect(await joins()).toEqual([]);
 });
 
 test("rows that are to be kept longer now do not make the missing ones look lost", async () => {

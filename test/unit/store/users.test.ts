@@ -40,10 +40,13 @@ describe("users and roles of a server", () => {
   });
 
   it("give payloads to their own role alone, and only where there are any", () => {
-    expect(statements().join()).not.toContain("payload ");
+    expect(statements().join()).not.toContain("payload");
+    const payload_reader = parseHash(SHA, "x");
+    expect(statements({ hashes: { payload_reader } }).join()).not.toContain("payload");
     expect(granted("signalbox_payload_reader", "SELECT")).toEqual([]);
     const withPayloads = statements({ tables: [...tables, "payloads"] });
     expect(granted("signalbox_payload_reader", "SELECT", withPayloads)).toEqual(["payloads"]);
+    expect(statements({ tables: [...tables, "payloads"], hashes: { payload_reader } })).toContain("GRANT signalbox_analyst, signalbox_payload_reader TO signalbox_payload_reader");
     expect(granted("signalbox_analyst", "SELECT", withPayloads)).not.toContain("payloads");
     expect(granted("signalbox_backend", "SELECT", withPayloads)).not.toContain("payloads");
   });
