@@ -1,8 +1,9 @@
-import { InvalidArgumentError, type Command } from "commander";
+import type { Command } from "commander";
 import type { CommandContext, RegisterCommands } from "../collector/kernel/command.ts";
 import { SignalboxError } from "../collector/kernel/errors.ts";
 import { createStoreClient } from "../collector/store/client.ts";
 import { storeConfigSchema } from "../collector/config.ts";
+import { registerBacktest } from "./backtest/command.ts";
 import { registerBlastRadius } from "./blast-radius/command.ts";
 import { analyticsConfigSchema } from "./config.ts";
 import { writeRows, type Row } from "./eval/rows.ts";
@@ -12,10 +13,12 @@ import { scoreTraceFiles } from "./eval/traces.ts";
 import { createJobs } from "./jobs/index.ts";
 import { createRunLog } from "./schedule/run-log.ts";
 import { runJobsOver } from "./schedule/replay.ts";
+import { parseTime } from "./time-flag.ts";
 
 export const registerAnalytics: RegisterCommands = (program, context) => {
   registerJobs(program, context);
   registerEval(program, context);
+  registerBacktest(program, context);
   registerBlastRadius(program, context);
 };
 
@@ -64,12 +67,6 @@ function openStore(context: CommandContext) {
   const { url, username, password, database } = context.config().section("store", storeConfigSchema);
   const store = createStoreClient({ url, username, password, database, caller: "jobs" });
   return { store, log: createRunLog(store) };
-}
-
-function parseTime(text: string): number {
-  const atMs = Date.parse(text);
-  if (Number.isNaN(atMs)) throw new InvalidArgumentError("not a time such as 2026-01-31T10:00:00Z");
-  return atMs;
 }
 
 function registerEval(program: Command, context: CommandContext): void {

@@ -5,6 +5,6 @@ export { writeFindings } from "./findings/write.ts";
 export { createJobs, jobs } from "./jobs/index.ts";
 export { computeMetrics, metricDefinitions, writeMetrics, type MetricDefinition, type MetricValue, type Period } from "./metrics/index.ts";
 export type { Job, JobContext, JobResult, Window } from "./schedule/job.ts";
-export { runJobsOver, type Replay, type ReplayOptions } from "./schedule/replay.ts";
+export { runJobsOver, type Progress, type Replay, type ReplayOptions } from "./schedule/replay.ts";
 export { createRunLog, type JobRun, type RunLog } from "./schedule/run-log.ts";
 export { createScheduler, type Scheduler, type SchedulerOptions } from "./schedule/scheduler.ts";

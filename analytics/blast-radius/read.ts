@@ -2,10 +2,7 @@ import { loadSql } from "../../collector/store/sql-file.ts";
 import type { Store } from "../../collector/store/client.ts";
 import { checkQuestion, toParams, type BlastQuestion } from "./question.ts";
 
-const summarySql = loadSql(new URL("./summary.sql", import.meta.url));
-const serversSql = loadSql(new URL("./servers.sql", import.meta.url));
-const workSql = loadSql(new URL("./work.sql", import.meta.url));
-const callsSql = loadSql(new URL("./calls.sql", import.meta.url));
+const blastRadiusSql = loadSql(new URL("./blast-radius.sql", import.meta.url));
 
 export type Edge = "seed" | "same piece of work" | "takes a value from a result" | "reads what was written";
 
@@ -23,7 +20,6 @@ export interface BlastSummary {
   readonly tiers: readonly string[];
   readonly writes: number;
   readonly uncertainWrites: number;
-  readonly writeRecords: number;
   readonly notAllowed: number;
   /** ISO 8601; empty where nothing was found. */
   readonly firstAt: string;
@@ -106,54 +102,48 @@ type Row = Record<string, any>;
  */
 export async function readBlastRadius(store: Store, question: BlastQuestion, most: number): Promise<BlastRadius> {
   checkQuestion(question);
-  const params = toParams(question);
-  const rows = { ...params, most };
-  const [summary] = await store.query<Row>(summarySql, params);
-  const servers = await store.query<Row>(serversSql, rows);
-  const work = await store.query<Row>(workSql, rows);
-  const writes = await store.query<Row>(callsSql, { ...rows, writes_only: true });
-  const calls = await store.query<Row>(callsSql, { ...rows, writes_only: false });
+  const rows = await store.query<Row>(blastRadiusSql, { ...toParams(question), most });
+  const level = <T>(name: string, map: (row: Row) => T): Bounded<T> => {
+    const of = rows.filter((row) => row.level === name);
+    return { rows: of.map(map), more: Number(of[0]?.total ?? 0) - of.length };
+  };
   return {
     question,
-    summary: toSummary(summary!),
-    servers: bounded(servers, Number(servers[0]?.total ?? 0), toServer),
-    work: bounded(work, Number(work[0]?.total ?? 0), toWork),
-    writes: bounded(writes, Number(summary!.write_records), toCall),
-    calls: bounded(calls, Number(summary!.records), toCall),
+    summary: toSummary(rows.find((row) => row.level === "all")),
+    servers: level("server", toServer),
+    work: level("piece", toWork),
+    writes: level("write", toCall),
+    calls: level("call", toCall),
   };
 }
 
-function bounded<T>(rows: readonly Row[], total: number, map: (row: Row) => T): Bounded<T> {
-  return { rows: rows.map(map), more: Math.max(0, total - rows.length) };
-}
-
-function toSummary(row: Row): BlastSummary {
-  const found = Number(row.records) > 0;
+/** Of nothing where the seed was not recorded. */
+function toSummary(row: Row = {}): BlastSummary {
+  const [calls, seeds] = [Number(row.calls ?? 0), Number(row.seeds ?? 0)];
   return {
-    records: row.records,
-    calls: Number(row.calls),
-    seeds: Number(row.seeds),
-    later: Number(row.later),
-    piecesOfWork: row.pieces_of_work,
-    secondOrderPieces: row.second_order_pieces,
-    servers: row.servers,
-    agents: row.agents,
-    principals: row.principals,
-    dataDomains: row.data_domains,
-    tiers: row.tiers,
-    writes: Number(row.writes),
-    uncertainWrites: Number(row.uncertain_writes),
-    writeRecords: row.write_records,
-    notAllowed: Number(row.not_allowed),
-    firstAt: found ? row.first_at : "",
-    lastAt: found ? row.last_at : "",
-    deepest: row.deepest,
+    records: row.records ?? 0,
+    calls,
+    seeds,
+    later: calls - seeds,
+    piecesOfWork: row.pieces_of_work ?? 0,
+    secondOrderPieces: row.second_order_pieces ?? 0,
+    servers: row.servers ?? 0,
+    agents: row.agents ?? [],
+    principals: row.principals ?? [],
+    dataDomains: row.data_domains ?? [],
+    tiers: row.tiers ?? [],
+    writes: Number(row.writes ?? 0),
+    uncertainWrites: Number(row.uncertain_writes ?? 0),
+    notAllowed: Number(row.not_allowed ?? 0),
+    firstAt: row.first_at ?? "",
+    lastAt: row.last_at ?? "",
+    deepest: row.deepest ?? 0,
   };
 }
 
 function toServer(row: Row): TouchedServer {
   return {
-    server: row.server,
+    server: row.name,
     versions: row.versions,
     tiers: row.tiers,
     dataDomains: row.data_domains,
@@ -170,12 +160,12 @@ function toServer(row: Row): TouchedServer {
 
 function toWork(row: Row): ReachedWork {
   return {
-    piece: row.piece,
+    piece: row.name,
     depth: row.depth,
     edge: row.edge,
     via: row.via,
     named: row.named,
-    entry: row.entry,
+    entry: row.call_id,
     agents: row.agents,
     calls: Number(row.calls),
     writes: Number(row.writes),
@@ -187,7 +177,7 @@ function toWork(row: Row): ReachedWork {
 function toCall(row: Row): ReachedCall {
   return {
     callId: row.call_id,
-    at: row.ts,
+    at: row.first_at,
     depth: row.depth,
     edge: row.edge,
     via: row.via,
@@ -200,12 +190,12 @@ function toCall(row: Row): ReachedCall {
     method: row.method,
     target: row.target,
     effect: row.effect,
-    riskTier: row.risk_tier,
+    riskTier: row.tiers[0] ?? "",
     dataDomains: row.data_domains,
     decision: row.decision,
     outcome: row.outcome,
     wrote: row.wrote === 1,
     mayHaveWritten: row.may_have_written === 1,
-    attempts: row.attempts,
+    attempts: Number(row.calls),
   };
 }

@@ -14,6 +14,15 @@ export interface ReplayOptions {
   toMs: number;
   clock?: Clock;
   logger?: Logger;
+  /** Told after every window. */
+  onProgress?(progress: Progress): void;
+}
+
+export interface Progress {
+  readonly done: number;
+  readonly windows: number;
+  /** The end of the window that was just run. */
+  readonly windowEndMs: number;
 }
 
 export interface Replay {
@@ -35,6 +44,7 @@ export async function runJobsOver(options: ReplayOptions): Promise<Replay> {
     const { found, ...run } = await runWindow(deps, job, window, atMs);
     out.runs.push(run);
     out.findings.push(...found);
+    options.onProgress?.({ done: out.runs.length, windows: due.length, windowEndMs: window.toMs });
   }
   return out;
 }

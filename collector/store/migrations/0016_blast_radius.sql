@@ -11,11 +11,12 @@ CREATE OR REPLACE VIEW blast_radius_from AS
 WITH RECURSIVE
     if({since:String} = '', toDateTime64(0, 6, 'UTC'), parseDateTime64BestEffort({since:String}, 6, 'UTC')) AS since_time,
     if({until:String} = '', toDateTime64('2200-01-01 00:00:00', 6, 'UTC'), parseDateTime64BestEffort({until:String}, 6, 'UTC')) AS until_time,
-    seeds AS
+    marked AS
     (
-        SELECT producer, seq, ts
-        FROM calls
-        WHERE ts >= since_time AND ts < until_time
+        SELECT
+            producer, seq, ts, agent, task_id, trace_id, parent_span_id, session_id, server, method, effect, decision, outcome,
+            resource_uri, arg_paths, arg_digests, arg_flow_from,
+            ts < until_time
             AND ({call_id:String} = '' OR (seq = toUInt64OrZero(splitByChar('-', {call_id:String})[-1]) AND concat(producer, '-', toString(seq)) = {call_id:String}))
             -- A refused call did not reach the server, so nothing came back from it.
             AND ({server:String} = '' OR (server = {server:String} AND decision = 'allow'))
@@ -23,14 +24,16 @@ WITH RECURSIVE
             AND ({agent:String} = '' OR agent = {agent:String})
             AND ({credential:String} = '' OR credential_id = {credential:String})
             -- A list of tools can deceive an agent as a result can; these two carry nothing to it.
-            AND ({call_id:String} != '' OR (method NOT LIKE 'notifications/%' AND method != 'ping'))
+            AND ({call_id:String} != '' OR (method NOT LIKE 'notifications/%' AND method != 'ping')) AS seed
+        FROM calls
+        WHERE ts >= since_time
     ),
     -- Null where there is no seed, so that nothing is read then.
-    (SELECT minOrNull(ts) FROM seeds) AS first_seed,
+    (SELECT minOrNull(ts) FROM marked WHERE seed) AS first_seed,
     work AS
     (
         SELECT
-            *,
+            producer, seq, ts, seed, arg_flow_from,
             multiIf(
                 task_id != '', concat('task ', task_id),
                 parent_span_id != '', concat('trace ', agent, ' ', trace_id),
@@ -67,8 +70,8 @@ WITH RECURSIVE
                 *,
                 if(task_id = '' AND session_id = '' AND parent_span_id = '', agent, '') AS loose_agent,
                 toUInt8(lagInFrame(ts, 1, toDateTime64(0, 6, 'UTC')) OVER (PARTITION BY loose_agent ORDER BY ts, seq) < ts - INTERVAL 30 MINUTE) AS opens
-            FROM calls
-            WHERE ts >= first_seed AND (method IN ('tools/call', 'resources/read', 'prompts/get') OR (producer, seq) IN (SELECT producer, seq FROM seeds))
+            FROM marked
+            WHERE ts >= first_seed AND (method IN ('tools/call', 'resources/read', 'prompts/get') OR seed)
         )
     ),
     -- From when on a piece of work is reached, through which call of its own, and through which write of another.
@@ -76,7 +79,7 @@ WITH RECURSIVE
     (
         SELECT toUInt8(0) AS depth, piece, min((ts, seq)) AS reached, argMin(concat(producer, '-', toString(seq)), (ts, seq)) AS entry, '' AS write, '' AS resource
         FROM work
-        WHERE (producer, seq) IN (SELECT producer, seq FROM seeds)
+        WHERE seed
         GROUP BY piece
         UNION ALL
         SELECT
@@ -106,30 +109,41 @@ WITH RECURSIVE
         GROUP BY depth, piece
     )
 SELECT
-    depth,
-    multiIf((producer, seq) IN (SELECT producer, seq FROM seeds), 'seed', call_id = entry, 'reads what was written', flowed != 0, 'takes a value from a result', 'same piece of work') AS edge,
-    multiIf(edge = 'seed', '', edge = 'reads what was written', write, flowed != 0, concat(producer, '-', toString(flowed)), entry) AS via,
-    if(edge = 'reads what was written', resource, '') AS named,
-    piece, ts, call_id, producer, seq, agent, principal, credential_id, server, server_version, owner, method, tool, prompt, resource_uri,
-    effect, risk_tier, data_domains, environment, decision, outcome, wrote,
+    reached.depth AS depth,
+    multiIf(reached.is_seed, 'seed', reached.is_entry AND reached.depth > 0, 'reads what was written', reached.flowed != 0, 'takes a value from a result', 'same piece of work') AS edge,
+    multiIf(edge = 'seed', '', edge = 'reads what was written', reached.write, edge = 'takes a value from a result', concat(c.producer, '-', toString(reached.flowed)), reached.entry) AS via,
+    if(edge = 'reads what was written', reached.resource, '') AS named,
+    reached.piece AS piece,
+    c.ts AS ts, concat(c.producer, '-', toString(c.seq)) AS call_id, c.producer AS producer, c.seq AS seq, c.agent AS agent,
+    c.principal AS principal, c.credential_id AS credential_id, c.server AS server, c.server_version AS server_version, c.owner AS owner,
+    c.method AS method, c.tool AS tool, c.prompt AS prompt, c.resource_uri AS resource_uri, c.effect AS effect, c.risk_tier AS risk_tier,
+    c.data_domains AS data_domains, c.environment AS environment, c.decision AS decision, c.outcome AS outcome, reached.wrote AS wrote,
     -- The answer did not come, so nobody knows whether it was done; and what a registry says nothing of may have written.
-    toUInt8(decision = 'allow' AND ((effect IN ('write', 'destructive', 'egress') AND outcome IN ('timeout', 'transport_error', 'cancelled', 'interrupted', 'quarantined')) OR (effect = '' AND method = 'tools/call' AND outcome NOT IN ('denied', 'held')))) AS may_have_written,
-    attempts
-FROM
+    toUInt8(c.decision = 'allow' AND (
+        (c.effect IN ('write', 'destructive', 'egress') AND c.outcome IN ('timeout', 'transport_error', 'cancelled', 'interrupted', 'quarantined'))
+        OR (c.effect = '' AND c.method = 'tools/call')
+    )) AS may_have_written,
+    c.attempts AS attempts
+FROM calls AS c
+INNER JOIN
 (
     SELECT
-        w.*,
-        concat(w.producer, '-', toString(w.seq)) AS call_id,
+        w.producer AS producer, w.seq AS seq, w.ts AS ts, w.piece AS piece, w.wrote AS wrote,
         r.depth AS depth, r.entry AS entry, r.write AS write, r.resource AS resource,
+        w.seed AS is_seed,
+        (w.ts, w.seq) = r.reached AS is_entry,
+        -- Sequence numbers are a producer's own, so a value is only traced to a result of the producer that it was entered by.
         arrayFirst(f -> f >= r.reached.2 AND r.entry = concat(w.producer, '-', toString(r.reached.2)), w.arg_flow_from) AS flowed
     FROM work AS w
     INNER JOIN reach AS r ON w.piece = r.piece
     WHERE (w.ts, w.seq) >= r.reached
     -- By the shortest way; and a record that was delivered twice counts once.
-    ORDER BY producer, seq, depth, r.reached
-    LIMIT 1 BY producer, seq
-)
-ORDER BY depth, ts, seq;
+    ORDER BY w.producer, w.seq, r.depth, r.reached
+    LIMIT 1 BY w.producer, w.seq
+) AS reached ON c.producer = reached.producer AND c.seq = reached.seq
+WHERE c.ts >= first_seed
+ORDER BY depth, ts, seq
+LIMIT 1 BY producer, seq;
 
 CREATE OR REPLACE VIEW blast_radius AS
 SELECT *

@@ -61,6 +61,35 @@ test("jobs run looks for what a job finds in the past, and jobs list says up to 
   expect((await run("jobs", "list")).filter((line) => line.endsWith("succeeded up to 2026-01-05T12:00:00.000Z"))).toHaveLength(1);
 });
 
+test("a backtest says what the live jobs would have found, of labelled incidents too, and stores nothing", async () => {
+  const store = createStoreClient({ url: engine.url, caller: "test" });
+  const tables = ["findings", "job_runs", "baselines", "metric_values", "audit_completeness", "alert_events"];
+  const stored = (): Promise<unknown[]> =>
+    store.query(`SELECT * FROM (${tables.map((table) => `SELECT '${table}' AS name, toUInt32(count()) AS n FROM ${table}`).join(" UNION ALL ")}) ORDER BY name`);
+  try {
+    const before = await stored();
+    const labels = join(dir, "labels.yaml");
+    const range = ["--from", "2026-01-05T11:50:00Z", "--to", "2026-01-05T12:00:00Z"];
+    writeFileSync(
+      labels,
+      "- { entity: doc-bot, from: 2026-01-05T11:50:00Z, to: 2026-01-05T12:00:00Z, kind: denial_spike }\n- { entity: crm/search, from: 2026-01-05T11:50:00Z, to: 2026-01-05T12:00:00Z, kind: latency_drift }\n",
+    );
+    const lines = await run("backtest", ...range, "--labels", labels);
+    expect(lines[0]).toMatch(/^2026-01-05 11:50 to 2026-01-05 12:00: \d+ windows of 8 jobs, 0 failed; nothing was stored$/);
+    expect(lines[1]).toMatch(/^\d+ findings \(.* a day\) in \d+ episodes, \d+ repeats; 1 of 2 labelled incidents found, precision \d\.\d\d$/);
+    expect(lines.some((line) => /denial_spike +doc-bot +\d+ min +Denials on doc-bot/.test(line))).toBe(true);
+    expect(lines.some((line) => /latency_drift +crm\/search +- +missed/.test(line))).toBe(true);
+    // The same code on the same range finds what `jobs run` does: two windows, of which the second repeats the first.
+    const answer = JSON.parse((await run("backtest", ...range, "--job", "denial-spikes", "--json")).join("\n")) as { windows: number; overall: object; days: object[] };
+    expect(answer).toMatchObject({ windows: 2, overall: { findings: 2, repeats: 1, episodes: 1, labelled: null }, days: [{ day: "2026-01-05", detector: "denial_spike", findings: 2, repeats: 1 }] });
+    expect(await stored()).toEqual(before);
+    await expect(run("backtest", ...range, "--job", "horoscope")).rejects.toThrow('there is no enabled job "horoscope"');
+    await expect(run("backtest", "--from", "2026-01-06T00:00:00Z", "--to", "2026-01-05T00:00:00Z")).rejects.toThrow("--to is not after --from");
+  } finally {
+    await store.close();
+  }
+});
+
 test("a job that doesn't exist and a time that is none are refused", async () => {
   await expect(run("jobs", "run", "horoscope", "--from", "2026-01-05T11:50:00Z", "--to", "2026-01-05T12:00:00Z")).rejects.toThrow('there is no enabled job "horoscope"');
   await expect(run("jobs", "run", "baselines", "--from", "yesterday", "--to", "2026-01-05T12:00:00Z")).rejects.toThrow(/not a time/);
