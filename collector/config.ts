@@ -15,6 +15,8 @@ export const storeConfigSchema = z
     username: z.string().default("default"),
     password: z.string().default(""),
     database: databaseName.default("signalbox"),
+    /** A cluster in the server's configuration: `signalbox migrate` then makes tables that Keeper replicates. */
+    cluster: databaseName.optional(),
     users: engineUsersSchema,
     limits: engineLimitsSchema,
   })

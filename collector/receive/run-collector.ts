@@ -58,10 +58,10 @@ export async function startCollector({ config, store, clock, logger }: Collector
 
 /** Brings the store up to date and returns the names of the migrations that ran. */
 export async function migrateStore(store: StoreConfig, clock: Clock, logger: Logger): Promise<string[]> {
-  const { url, username, password, database } = store;
-  const client = createStoreClient({ url, username, password, database, caller: "migrate" });
+  const { url, username, password, database, cluster } = store;
+  const client = createStoreClient({ url, username, password, database, cluster, caller: "migrate" });
   try {
-    return await migrate({ store: client, folder: MIGRATIONS, logger, clock });
+    return await migrate({ store: client, folder: MIGRATIONS, replicate: cluster !== undefined, logger, clock });
   } finally {
     await client.close();
   }

@@ -1,4 +1,5 @@
 import { ClickHouseLogLevel, createClient, type ClickHouseClient, type ClickHouseSettings } from "@clickhouse/client";
+import { replicatedDatabase } from "./replicate.ts";
 import { bindParams, parseSql, type SqlFile, type SqlParams } from "./sql-file.ts";
 
 /**
@@ -43,6 +44,8 @@ export interface StoreClientOptions {
   username?: string;
   password?: string;
   database?: string;
+  /** Where it is given, `ensureDatabase` makes a database that all servers of that cluster have. */
+  cluster?: string | undefined;
   requestTimeoutMs?: number;
   /** Which part of the program asks; it is sent with each query as `log_comment`. */
   caller: string;
@@ -54,7 +57,7 @@ const SETTINGS: ClickHouseSettings = {
 };
 
 export function createStoreClient(options: StoreClientOptions): Store {
-  const { url, username = "default", password = "", database = "signalbox", caller, requestTimeoutMs = 60_000 } = options;
+  const { url, username = "default", password = "", database = "signalbox", cluster, caller, requestTimeoutMs = 60_000 } = options;
   const connect = (name: string): ClickHouseClient =>
     createClient({
       url,
@@ -129,8 +132,8 @@ export function createStoreClient(options: StoreClientOptions): Store {
       const outside = connect("default");
       try {
         await outside.command({
-          query: "CREATE DATABASE IF NOT EXISTS {database:Identifier}",
-          query_params: { database },
+          query: cluster === undefined ? "CREATE DATABASE IF NOT EXISTS {database:Identifier}" : replicatedDatabase(database),
+          query_params: cluster === undefined ? { database } : { database, cluster },
           clickhouse_settings: tag(),
         });
       } finally {

@@ -6,6 +6,7 @@ import { systemClock, type Clock } from "../kernel/clock.ts";
 import { SignalboxError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/log.ts";
 import type { Store } from "./client.ts";
+import { replicated } from "./replicate.ts";
 import { placeholders, splitStatements, type SqlParams } from "./sql-file.ts";
 
 /** One numbered file, `0007_add_decision_reason.sql`. */
@@ -29,6 +30,8 @@ export interface MigrateOptions {
   folder: URL;
   /** Values for the placeholders of all files; each statement gets those that it names. */
   params?: SqlParams;
+  /** Makes replicated tables of all; the files and their checksums are the same. */
+  replicate?: boolean;
   logger: Logger;
   clock?: Clock;
   /** How long to wait for another process that is migrating. */
@@ -47,11 +50,12 @@ const LOCK_STALE_MS = 60_000;
  */
 export async function migrate(options: MigrateOptions): Promise<string[]> {
   const { store, logger, clock = systemClock } = options;
+  const adapt = options.replicate ? replicated : (statement: string): string => statement;
   const migrations = await readMigrations(options.folder);
   await store.ensureDatabase();
   await store.command(
-    `CREATE TABLE IF NOT EXISTS ${TABLE} (version UInt32, name String, checksum String, applied_at DateTime64(3))
-     ENGINE = ReplacingMergeTree(applied_at) ORDER BY version`,
+    adapt(`CREATE TABLE IF NOT EXISTS ${TABLE} (version UInt32, name String, checksum String, applied_at DateTime64(3))
+     ENGINE = ReplacingMergeTree(applied_at) ORDER BY version`),
   );
   if (pending(migrations, await readApplied(store)).length === 0) return [];
   const unlock = await lock(store, clock, options.lockTimeoutMs ?? 120_000);
@@ -59,7 +63,7 @@ export async function migrate(options: MigrateOptions): Promise<string[]> {
     // Read again: whoever had the lock before may have done the work.
     const todo = pending(migrations, await readApplied(store));
     for (const migration of todo) {
-      await apply(store, clock, migration, options.params ?? {});
+      await apply(store, clock, migration, options.params ?? {}, adapt);
       logger.info({ migration: migration.name }, "migration applied");
     }
     return todo.map((migration) => migration.name);
@@ -128,12 +132,12 @@ async function readApplied(store: Store): Promise<AppliedMigration[]> {
   );
 }
 
-async function apply(store: Store, clock: Clock, migration: Migration, params: SqlParams): Promise<void> {
+async function apply(store: Store, clock: Clock, migration: Migration, params: SqlParams, adapt: (statement: string) => string): Promise<void> {
   for (const [i, statement] of splitStatements(migration.text).entries()) {
     const names = [...placeholders(migration.name, statement).keys()];
     const given = names.filter((name) => params[name] !== undefined).map((name) => [name, params[name] as never]);
     try {
-      await store.command(statement, Object.fromEntries(given) as SqlParams);
+      await store.command(adapt(statement), Object.fromEntries(given) as SqlParams);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new SignalboxError("E_MIGRATION_FAILED", `Migration ${migration.name}, statement ${i + 1}: ${reason}`, { cause });
