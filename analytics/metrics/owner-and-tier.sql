@@ -26,7 +26,7 @@ WITH
     (
         SELECT toString(server) AS server, sum(calls) AS all_calls, sumIf(calls, decision = 'allow') AS allowed_calls
         FROM calls_1m
-        WHERE minute >= until - INTERVAL 30 DAY AND minute < until AND calls_1m.server != ''
+        WHERE minute >= until - INTERVAL 30 DAY AND minute < until AND calls_1m.server != '' AND calls_1m.basis != 'imported'
         GROUP BY server
     ),
     servers AS

@@ -8,7 +8,7 @@ import { readChains, type Scope } from "./verify-chains.ts";
 import { signedSeqs, verifyAnchors, verifyCopy, verifyHeads, verifyLog, type CheckpointScope, type SignedLog } from "./verify-checkpoints.ts";
 import { Findings, type VerifyReport } from "./verify-report.ts";
 import { verifySpool } from "./verify-spool.ts";
-import { verifyCalls, verifyJoin, verifyMinutes, verifyRows } from "./verify-store.ts";
+import { noteImported, verifyCalls, verifyJoin, verifyMinutes, verifyRows } from "./verify-store.ts";
 
 export interface VerifyOptions {
   readonly spools: readonly SpoolReader[];
@@ -52,7 +52,10 @@ async function verifyStore(options: VerifyOptions, store: Store, log: SignedLog 
   const chains = await readChains(store, scope, heads);
   await verifyRows(store, scope, chains, findings);
   await verifyCalls(store, scope, chains, findings);
-  if (scope.producer === "") await verifyMinutes(store, scope, findings);
+  if (scope.producer === "") {
+    await verifyMinutes(store, scope, findings);
+    await noteImported(store, scope, findings);
+  }
   for (const spool of spools) await verifyJoin(store, spool, chains, findings);
   if (log && log.entries.length > 0) verifyHeads(log, scope, chains, spooled, findings);
 }

@@ -9,7 +9,7 @@ SELECT
 FROM (
     SELECT server AS name, '' AS own, '' AS tier, 0 AS registered, sum(c.calls) AS n
     FROM calls_1m AS c
-    WHERE server != '' AND minute >= toStartOfMinute(fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')) AND minute < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
+    WHERE server != '' AND basis != 'imported' AND minute >= toStartOfMinute(fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')) AND minute < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
     GROUP BY server
     UNION ALL
     SELECT server AS name, owner AS own, risk_tier AS tier, 1 AS registered, 0 AS n
