@@ -3,8 +3,9 @@
 -- title: Calls decided by a rule that somebody wrote
 -- unit: share
 -- definition: Tool calls (tools/call) whose decision names at least one rule and the policy version it is in, and was
---   determined by it, out of all tool calls that the proxy received in the period; imported ones it did not receive. A call that no rule matched, one that
+--   determined by it, out of all tool calls that the proxy received in the period. A call that no rule matched, one that
 --   an exception let through, and one whose rule could not be evaluated are not explicit; each has a bar of its own.
+--   Imported calls are left out: the proxy did not receive them.
 --   Records that are known to be missing widen the number to an interval: all of them explicit, or none.
 -- question: How many tool calls did an explicit rule decide?
 -- params: period_start_ms, period_end_ms, as_of_ms (Unix milliseconds)

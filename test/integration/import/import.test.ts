@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describeImport, importSpans, type ImportReport } from "../../../collector/import/import-spans.ts";
-import { clear, startTestStore, type TestStore } from "../analytics/seed.ts";
+import { verify } from "../../../collector/audit/verify.ts";
+import { systemClock } from "../../../collector/kernel/clock.ts";
+import { loadSql } from "../../../collector/store/sql-file.ts";
+import { computeMetrics, jobs, runJobsOver } from "../../../analytics/index.ts";
+import { explainCall } from "../../../dashboards/index.ts";
+import { signalbox } from "../../support/run-command.ts";
+import { clear, hour, insertCalls, minute, startTestStore, type SeedCall, type TestStore } from "../analytics/seed.ts";
 import { fourSides, gateways, insertSpans, noCalls } from "./spans.ts";
 
 let on: TestStore;
@@ -88,6 +94,66 @@ test("spans may be in another database, and only those of the time are taken", a
   const report = await run({ database: "other", sinceMs: Date.parse("2026-03-11T00:00:00Z"), untilMs: Date.parse("2026-03-11T06:00:00Z") });
   expect([report.read, report.mapped]).toEqual([1, 1]);
   expect(await callOf("o2")).toMatchObject({ server: "github" });
+});
+
+describe("what rests on the proxy's own record", () => {
+  const fromMs = Date.parse("2026-03-02T00:00:00Z");
+  const period = { fromMs, toMs: fromMs + 7 * 24 * hour };
+  const own = (seq: number): SeedCall => ({ atMs: fromMs + 10 * hour + seq * 1000, agent: "a", server: "files", tool: "list", producer: "px-1", seq });
+
+  test("gaps, coverage by explicit rules and active servers are as they were before the import", async () => {
+    await clear(on.store);
+    await insertCalls(on.store, [own(1), own(2), own(3)]);
+    const gaps = jobs.filter((job) => job.name === "sequence-gaps" || job.name === "unusual-sequences");
+    const figures = async () => {
+      const { findings } = await runJobsOver({ jobs: gaps, store: on.store, fromMs: fromMs + 10 * hour, toMs: fromMs + 11 * hour });
+      const completeness = await on.store.query("SELECT producer, sum(expected) AS expected, sum(stored) AS stored, sum(arrived) AS arrived FROM audit_completeness FINAL GROUP BY producer");
+      return { findings: findings.map((f) => [f.detector, f.entity]), completeness, metrics: await computeMetrics(on.store, period, period.toMs) };
+    };
+    const before = await figures();
+    expect(before.metrics.find((m) => m.metric === "explicit_policy_coverage")).toMatchObject({ denominator: 3 });
+    expect((await run()).mapped).toBe(11);
+    expect(await figures()).toEqual(before);
+    const producers = await on.store.query<{ producer: string }>(loadSql(new URL("../../../dashboards/queries/producers.sql", import.meta.url)), { from_ms: fromMs, to_ms: period.toMs });
+    expect(producers.map((row) => row.producer)).toEqual(["px-1"]);
+    // What is imported arrives months after its calls, and is not late for that.
+    const [now] = await on.store.query<{ ms: string }>("SELECT toString(toUnixTimestamp64Milli(max(stored_at))) AS ms FROM calls");
+    const stored = { window_start_ms: Number(now!.ms) - 24 * hour, window_end_ms: Number(now!.ms) + hour, now_ms: Number(now!.ms) + hour, late_after_ms: minute, only: "" };
+    const arrivals = await on.store.query<{ producer: string }>(loadSql(new URL("../../../analytics/jobs/sequence-gaps/arrivals.sql", import.meta.url)), stored);
+    expect(arrivals.map((row) => row.producer)).toEqual(["px-1"]);
+  });
+
+  test("explain says that it was imported, and from whom", async () => {
+    const call = await callOf("mh2");
+    const { words } = await explainCall(on.store, String(call?.call_id));
+    expect(words.join("\n")).toContain("It was imported from a span of mcp-hangar (trace trace-of-mh2, span mh2). No proxy of Signalbox received it.\nIt was denied there; no policy of Signalbox took part.");
+  });
+
+  test("audit verify finds no fault in imported calls, counts them, and still finds one that only says that it was imported", async () => {
+    const verified = () => verify({ spools: [], store: on.store, checkpoints: null, sinceMs: null, producer: "", clock: systemClock });
+    await clear(on.store);
+    expect((await run()).mapped).toBe(11);
+    const report = await verified();
+    expect(report.failures).toEqual([]);
+    expect(report).toMatchObject({ ok: true, storedRecords: 0, producers: [] });
+    expect(report.notes).toEqual([expect.stringMatching(/^11 calls were imported from \d other services; they are in no chain, and were not checked$/)]);
+    await insertCalls(on.store, [{ ...own(7), columns: { basis: "imported" } }]);
+    expect((await verified()).failures).toEqual([expect.objectContaining({ check: "calls", record: "px-1-7" })]);
+  });
+});
+
+test("the command says what it did, in words and in JSON, and what to do where there is no such table", async () => {
+  const env = { SIGNALBOX_STORE_URL: on.url };
+  await clear(on.store);
+  const dry = await signalbox(["import", "--until", "2026-04-01T00:00:00Z", "--dry-run"], { env });
+  expect([dry.code, dry.stdout.split("\n").slice(0, 3)]).toEqual([0, ["2026-03-02  18 spans, 10 calls", "2026-03-04  2 spans, 1 calls", "20 spans of 2 days were read."]]);
+  const json = await signalbox(["import", "--since", "2026-03-03T00:00:00Z", "--until", "2026-04-01T00:00:00Z", "--json"], { env });
+  expect(JSON.parse(json.stdout)).toMatchObject({ read: 2, mapped: 1, dryRun: false, services: { "mcp-hangar": 1 } });
+  const absent = await signalbox(["import", "--database", "nowhere"], { env });
+  expect(absent.code).toBe(1);
+  expect(absent.stderr).toContain("there is no table nowhere.otel_traces");
+  const backwards = await signalbox(["import", "--since", "2026-03-03T00:00:00Z", "--until", "2026-03-02T00:00:00Z"], { env });
+  expect(backwards.stderr).toContain("--since is not before --until");
 });
 
 test("it stops after a day when it is told to", async () => {
