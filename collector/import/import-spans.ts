@@ -21,6 +21,7 @@ export interface ImportOptions {
   readonly sinceMs: number | null;
   readonly untilMs: number;
   readonly dryRun: boolean;
+  readonly spansPerStatement?: number;
   onDay?(day: DayResult): void;
   readonly signal?: AbortSignal;
 }
@@ -44,6 +45,9 @@ export interface ImportReport {
 }
 
 const DAY_MS = 86_400_000;
+/** What one statement sorts and joins has to fit into a query's memory, so a busy day is cut into at most so many parts. */
+const SPANS_PER_STATEMENT = 100_000;
+const MAX_PARTS = 24;
 const mapping = loadSql(new URL("./spans-to-calls.sql", import.meta.url));
 const days = loadSql(new URL("./days.sql", import.meta.url));
 
@@ -72,29 +76,40 @@ export async function importSpans(options: ImportOptions): Promise<ImportReport>
   const services: Record<string, number> = {};
   let [read, mapped, done] = [0, 0, 0];
   const range = { ...source, from: sqlTime(options.sinceMs ?? 0), to: sqlTime(untilMs) };
-  for (const { day } of await store.query<{ day: string }>(days, range)) {
-    if (signal?.aborted) break;
-    const startMs = Date.parse(`${day}T00:00:00Z`);
-    const window = { ...source, from: sqlTime(Math.max(startMs, options.sinceMs ?? 0)), to: sqlTime(Math.min(startMs + DAY_MS, untilMs)) };
-    const counts = await store.query<{ skipped: Reason | ""; service: string; spans: number }>(count, window);
-    const today = { day, read: 0, mapped: 0 };
-    for (const row of counts) {
+  const importPart = async (window: { database: string; table: string; from: string; to: string }, today: { read: number; mapped: number }): Promise<void> => {
+    let found = 0;
+    for (const row of await store.query<{ skipped: Reason | ""; service: string; spans: number }>(count, window)) {
       today.read += row.spans;
       if (row.skipped !== "") {
         skipped[row.skipped] += row.spans;
         continue;
       }
-      today.mapped += row.spans;
+      found += row.spans;
       const service = row.service.slice("import:".length);
       services[service] = (services[service] ?? 0) + row.spans;
     }
-    if (!dryRun && today.mapped > 0) await store.command(insert, window);
+    today.mapped += found;
+    if (!dryRun && found > 0) await store.command(insert, window);
+  };
+  for (const { day, spans } of await store.query<{ day: string; spans: number }>(days, range)) {
+    if (signal?.aborted) break;
+    const today = { day, read: 0, mapped: 0 };
+    for (const [fromMs, toMs] of partsOf(day, spans, options)) await importPart({ ...source, from: sqlTime(fromMs), to: sqlTime(toMs) }, today);
     read += today.read;
     mapped += today.mapped;
     done++;
     onDay?.(today);
   }
   return { days: done, read, mapped, skipped, services, dryRun, stopped: signal?.aborted ?? false };
+}
+
+/** The day, or parts of it of the same length, within the range that was asked for. */
+function partsOf(day: string, spans: number, { sinceMs, untilMs, spansPerStatement = SPANS_PER_STATEMENT }: ImportOptions): [fromMs: number, toMs: number][] {
+  const fromMs = Math.max(Date.parse(`${day}T00:00:00Z`), sinceMs ?? 0);
+  const toMs = Math.min(Date.parse(`${day}T00:00:00Z`) + DAY_MS, untilMs);
+  const parts = Math.min(MAX_PARTS, Math.max(1, Math.ceil(spans / spansPerStatement)));
+  const at = (i: number): number => fromMs + Math.floor(((toMs - fromMs) * i) / parts);
+  return Array.from({ length: parts }, (_, i) => [at(i), at(i + 1)]);
 }
 
 export function describeImport(report: ImportReport): string[] {
