@@ -15,6 +15,7 @@ const commands: readonly { names: readonly string[]; load: () => Promise<Registe
   { names: ["up"], load: async () => (await import("./proxy/commands/up.ts")).registerUp },
   { names: ["store"], load: async () => (await import("./collector/engine/command.ts")).registerStore },
   { names: ["collector", "migrate", "sql"], load: async () => (await import("./collector/command.ts")).registerCollector },
+  { names: ["import"], load: async () => (await import("./collector/import/command.ts")).registerImport },
   { names: ["audit"], load: async () => (await import("./collector/audit/command.ts")).registerAudit },
   { names: ["proxy"], load: async () => (await import("./proxy/commands/proxy.ts")).registerProxy },
   { names: ["registry"], load: async () => (await import("./proxy/commands/registry.ts")).registerRegistry },

@@ -9,7 +9,7 @@ import { portError } from "../collector/kernel/ports.ts";
 import type { Logger } from "../collector/kernel/log.ts";
 import { createStoreClient, type Store } from "../collector/store/client.ts";
 import { createConsoleApp } from "./app.ts";
-import { dashboardsConfigSchema } from "./config.ts";
+import { dashboardsConfigSchema, readerCredentials } from "./config.ts";
 import { scheduleReports } from "./reports/deliver.ts";
 import { createRawQuery } from "./sql/raw-query.ts";
 
@@ -28,6 +28,7 @@ export async function runBackend(context: CommandContext, overrides: { host?: st
   const alertsConfig = source.section("alerts", alertsConfigSchema);
   const analytics = source.section("analytics", analyticsConfigSchema);
   const { url, username, password, database } = source.section("store", storeConfigSchema);
+  const reader = readerCredentials(config.reader, context.env);
   const rules = loadRules(rulesDir(source));
   const notifiers = createNotifiers(alertsConfig, context.env);
   const reportsDir = join(source.dataDir, "reports");
@@ -35,9 +36,9 @@ export async function runBackend(context: CommandContext, overrides: { host?: st
   const life = new Lifecycle();
   const store = createStoreClient({ url, username, password, database, caller: "backend" });
   life.add("store client", () => store.close());
-  const readOnlyStore = createStoreClient({ url, ...config.reader, database, caller: "console" });
+  const readOnlyStore = createStoreClient({ url, ...reader, database, caller: "console" });
   life.add("read-only store client", () => readOnlyStore.close());
-  const rawQuery = createRawQuery({ url, ...config.reader, database, maxConcurrent: config.sql.maxConcurrent, timeoutMs: (config.sql.maxSeconds + 5) * 1000 });
+  const rawQuery = createRawQuery({ url, ...reader, database, maxConcurrent: config.sql.maxConcurrent, timeoutMs: (config.sql.maxSeconds + 5) * 1000 });
   life.add("SQL client", () => rawQuery.stop());
 
   let ready = false;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { SignalboxError } from "../collector/kernel/errors.ts";
 
 /** An IANA zone that this machine knows: reports must say in whose night they were made. */
 const timeZone = z.string().refine((zone) => {
@@ -17,7 +18,7 @@ export const dashboardsConfigSchema = z.strictObject({
   port: z.int().min(0).max(65535).default(7080),
   /** Host headers besides loopback names that are accepted, and the Origins that may post. */
   allowedHosts: z.array(z.string()).default([]),
-  /** The store's user that may only read; the embedded store has one of this name. */
+  /** The store's user that may only read; the embedded store has one of this name. A password of `${env:NAME}` is that variable's value. */
   reader: z.strictObject({ username: z.string().default("readonly"), password: z.string().default("") }).prefault({}),
   reports: z
     .strictObject({
@@ -40,6 +41,16 @@ export const dashboardsConfigSchema = z.strictObject({
     })
     .prefault({}),
 });
+
+/** The reader's password, where it stands in the environment. Throws E_DASHBOARDS_READER where that holds nothing. */
+export function readerCredentials(reader: DashboardsConfig["reader"], env: Readonly<Record<string, string | undefined>>): { username: string; password: string } {
+  const { username, password } = reader;
+  const name = /^\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}$/.exec(password)?.[1];
+  if (name === undefined) return { username, password };
+  const value = env[name];
+  if (value) return { username, password: value };
+  throw new SignalboxError("E_DASHBOARDS_READER", `dashboards.reader.password is \${env:${name}}, and ${name} is not set`, { remedy: `set ${name} for this process` });
+}
 
 export type DashboardsConfig = z.infer<typeof dashboardsConfigSchema>;
 export type SqlLimits = DashboardsConfig["sql"];

@@ -45,6 +45,7 @@ export function inWords(e: Omit<Explanation, "words">): string[] {
   const who = s("agent") || "An unknown caller";
   const onBehalf = s("principal") && s("principal") !== s("agent") ? ` on behalf of ${s("principal")}` : "";
   const task = s("task_id") ? ` in task ${s("task_id")} (${s("task_class") || "no class"})` : "";
+  if (s("basis") === "imported") return imported(e, `${who}${onBehalf} sent ${s("method")} to ${target} at ${new Date(e.atMs).toISOString()}.`);
   const attempts = Number(c.attempts ?? 1);
   const words = [`${who}${onBehalf}${task} sent ${s("method")} to ${target} at ${new Date(e.atMs).toISOString()}.`, decided(e)];
   if (attempts > 1) words.push(`This is the record of ${attempts} attempts within about a second that were denied alike; what else it says is the first one's.`);
@@ -56,6 +57,21 @@ export function inWords(e: Omit<Explanation, "words">): string[] {
   words.push(timing(e));
   words.push(chain(e));
   return words;
+}
+
+/** No proxy of ours saw it, so there is no decision, registry or chain to speak of: only what somebody else's span said. */
+function imported(e: Omit<Explanation, "words">, what: string): string[] {
+  const s = (key: string): string => String(e.call[key] ?? "");
+  const verdict = s("decision") ? `It ${verbs[s("decision")] ?? s("decision")} there` : "The span does not say how it was decided";
+  const upstream = e.timing.upstreamUs === null ? "" : `, of which the upstream had ${ms(e.timing.upstreamUs)}`;
+  return [
+    what,
+    `It was imported from a span of ${e.chain.producer.replace(/^import:/, "")} (trace ${s("trace_id")}, span ${s("span_id")}). No proxy of Signalbox received it.`,
+    `${verdict}; no policy of Signalbox took part.`,
+    `Outcome: ${s("outcome")}${s("error_type") ? ` (${s("error_type")})` : ""}.`,
+    `It took ${ms(e.timing.totalUs)}${upstream}.`,
+    "It is in no chain: nothing proves that the span was complete or unchanged.",
+  ];
 }
 
 function decided(e: Omit<Explanation, "words">): string {

@@ -5,6 +5,7 @@
 -- definition: Tool calls (tools/call) whose decision names at least one rule and the policy version it is in, and was
 --   determined by it, out of all tool calls that the proxy received in the period. A call that no rule matched, one that
 --   an exception let through, and one whose rule could not be evaluated are not explicit; each has a bar of its own.
+--   Imported calls are left out: the proxy did not receive them.
 --   Records that are known to be missing widen the number to an interval: all of them explicit, or none.
 -- question: How many tool calls did an explicit rule decide?
 -- params: period_start_ms, period_end_ms, as_of_ms (Unix milliseconds)
@@ -21,7 +22,7 @@ WITH
         (
             SELECT max(seq) AS highest, min(seq) AS lowest, uniqExact(seq) AS stored
             FROM calls
-            WHERE ts >= period_start AND ts < period_end
+            WHERE ts >= period_start AND ts < period_end AND basis != 'imported'
             GROUP BY producer
         )
     )
@@ -44,6 +45,6 @@ FROM
 (
     SELECT attempts, decision, basis, mode, basis = 'explicit' AND notEmpty(policy_ids) AND policy_version != '' AS explicit
     FROM calls
-    WHERE ts >= period_start AND ts < period_end AND method = 'tools/call'
+    WHERE ts >= period_start AND ts < period_end AND method = 'tools/call' AND basis != 'imported'
     LIMIT 1 BY producer, seq
 )

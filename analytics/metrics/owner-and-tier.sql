@@ -6,7 +6,8 @@
 --   server that is approved or deprecated, or to which a call was allowed in the 30 days before the period's end, whether
 --   or not the registry knows it. The registry is the revision in force at the period's end, or the first one ever
 --   published where that is later. Names that were only ever
---   refused are listed, not counted: nothing answers under them. Whether an owner still works here is not checked.
+--   refused are listed, not counted: nothing answers under them. Imported calls make no server active, because another
+--   gateway's names are not this registry's. Whether an owner still works here is not checked.
 -- question: How many of the active servers have an owner and a risk tier?
 -- params: period_end_ms, as_of_ms (Unix milliseconds)
 -- out: numerator, denominator, value; owner_share, tier_share, call_weighted_share, offenders, refused_unregistered
@@ -30,7 +31,7 @@ WITH
             to_ms = least({period_end_ms:Int64}, {as_of_ms:Int64}),
             step_s = 86400
         ) AS c
-        WHERE c.server != ''
+        WHERE c.server != '' AND c.basis != 'imported'
         GROUP BY server
     ),
     servers AS

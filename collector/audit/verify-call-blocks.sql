@@ -67,6 +67,8 @@ SELECT
 FROM calls
 WHERE ts >= {since:DateTime64(6, 'UTC')}
     AND ({producer:String} = '' OR calls.producer = {producer:String})
+    -- No proxy recorded these (`signalbox import`), so there is no chain to hold them against.
+    AND NOT (basis = 'imported' AND startsWith(calls.producer, 'import:'))
     AND ({whole:UInt8} OR (has({producers:Array(String)}, calls.producer) AND seq >= {starts:Array(UInt64)}[indexOf({producers:Array(String)}, calls.producer)]))
 GROUP BY producer, block
 ORDER BY producer, block

@@ -128,6 +128,12 @@ async function differences(store: Store, producer: string, seq: string): Promise
   return `its row in \`calls\` was changed: ${values.join("; ") || "rows differ"}`;
 }
 
+/** Calls that `signalbox import` made of others' spans: said, so that nobody takes them for checked. */
+export async function noteImported(store: Store, scope: Scope, findings: Findings): Promise<void> {
+  const [row] = await store.query<{ calls: number; services: number }>(sql("verify-imported"), { since: scopeParams(scope).since });
+  if (row && row.calls > 0) findings.note(`${row.calls} calls were imported from ${row.services} other services; they are in no chain, and were not checked`);
+}
+
 /** The counters, against the calls. They are not kept by producer, so this is for a check of all. */
 export async function verifyMinutes(store: Store, scope: Scope, findings: Findings): Promise<void> {
   // Counters are of whole minutes.

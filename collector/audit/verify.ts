@@ -10,7 +10,7 @@ import { signedSeqs, verifyAnchors, verifyCopy, verifyHeads, verifyLog, type Che
 import { Findings, type VerifyReport } from "./verify-report.ts";
 import { verifyUnrecorded } from "./verify-unrecorded.ts";
 import { verifySpool } from "./verify-spool.ts";
-import { verifyCalls, verifyJoin, verifyMinutes, verifyRows } from "./verify-store.ts";
+import { noteImported, verifyCalls, verifyJoin, verifyMinutes, verifyRows } from "./verify-store.ts";
 
 export interface VerifyOptions {
   readonly spools: readonly SpoolReader[];
@@ -55,7 +55,10 @@ async function verifyStore(options: VerifyOptions, store: Store, log: SignedLog 
   await verifyRows(store, scope, chains, findings);
   await verifyCalls(store, scope, chains, findings);
   await verifyUnrecorded(store, scope, findings);
-  if (scope.producer === "") await verifyMinutes(store, scope, findings);
+  if (scope.producer === "") {
+    await verifyMinutes(store, scope, findings);
+    await noteImported(store, scope, findings);
+  }
   for (const spool of spools) await verifyJoin(store, spool, scope, chains, findings);
   if (log && log.entries.length > 0) verifyHeads(log, scope, chains, spooled, findings);
 }

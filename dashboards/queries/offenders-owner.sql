@@ -9,7 +9,7 @@ SELECT
 FROM (
     SELECT server AS name, '' AS own, '' AS tier, 0 AS registered, sum(c.calls) AS n
     FROM calls_between(from_ms = {from_ms:Int64}, to_ms = {to_ms:Int64}, step_s = 86400) AS c
-    WHERE server != ''
+    WHERE server != '' AND basis != 'imported'
     GROUP BY server
     UNION ALL
     SELECT server AS name, owner AS own, risk_tier AS tier, 1 AS registered, 0 AS n

@@ -8,6 +8,7 @@ SELECT
     toUnixTimestamp64Milli(toDateTime64(max(ts), 3, 'UTC')) AS newest_ms
 FROM calls
 WHERE ts >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC') AND ts < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
+    AND basis != 'imported'
 GROUP BY producer
 ORDER BY newest_ms DESC
 LIMIT 200

@@ -7,6 +7,8 @@ const day = 24 * 3600_000;
 /** Whether what the pages show can be trusted: the store, the register's completeness, the jobs, the notifications. */
 export function healthRoutes(app: FastifyInstance, context: RouteContext): void {
   const { readOnlyStore: store, clock, storeReady } = context;
+  app.get("/healthz", async () => ({ status: "ok" }));
+  app.get("/readyz", async (_request, reply) => (storeReady() ? { status: "ready" } : reply.code(503).send({ status: "waiting for the store" })));
   app.get("/api/health", async () => {
     const nowMs = clock.nowMs();
     if (!storeReady()) return { status: "waiting for the store", nowMs };

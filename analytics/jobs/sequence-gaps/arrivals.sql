@@ -21,6 +21,7 @@ FROM
     SELECT producer, seq, greatest(0, toUnixTimestamp64Milli(stored_at) - toUnixTimestamp64Milli(toDateTime64(ts + toIntervalMicrosecond(duration_us), 3, 'UTC'))) AS late_ms
     FROM calls
     WHERE stored_at >= window_start AND stored_at < window_end AND stored_at <= fromUnixTimestamp64Milli({now_ms:Int64}, 'UTC')
+        AND basis != 'imported'
         AND ({only:String} = '' OR producer = {only:String})
 )
 GROUP BY producer

@@ -21,7 +21,7 @@ WITH
         (
             SELECT producer, seq, ts + toIntervalMicrosecond(duration_us) AS finished
             FROM calls
-            WHERE ts >= look_back_from AND ts < window_end AND ({only:String} = '' OR producer = {only:String})
+            WHERE ts >= look_back_from AND ts < window_end AND basis != 'imported' AND ({only:String} = '' OR producer = {only:String})
         )
         WHERE finished < window_end
         GROUP BY producer

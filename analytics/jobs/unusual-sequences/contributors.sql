@@ -29,7 +29,7 @@ WITH
                 task_id = '' AND session_id = '' AND NOT traced AS loose,
                 toUInt8(lagInFrame(ts, 1, toDateTime64(0, 6, 'UTC')) OVER (PARTITION BY agent, loose ORDER BY ts, seq) < ts - INTERVAL 30 MINUTE) AS opens
             FROM calls
-            WHERE ts >= history_from AND ts < window_end AND method = 'tools/call' AND tool != ''
+            WHERE ts >= history_from AND ts < window_end AND method = 'tools/call' AND tool != '' AND basis != 'imported'
         )
     )
 SELECT part.1 AS dimension, part.2 AS value, toUInt32(countIf(ts >= window_start)) AS now, toUInt32(countIf(ts < window_start)) AS before

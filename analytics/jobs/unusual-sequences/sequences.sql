@@ -12,7 +12,7 @@ WITH
     (
         SELECT task_id, if(task_id = '', session_id, '') AS session, if(task_id = '', agent, '') AS loose_agent
         FROM calls
-        WHERE ts >= from_time AND ts < to_time AND method = 'tools/call' AND tool != ''
+        WHERE ts >= from_time AND ts < to_time AND method = 'tools/call' AND tool != '' AND basis != 'imported'
         GROUP BY task_id, session, loose_agent
         ORDER BY max(ts) DESC
         LIMIT {most:UInt32}
@@ -41,7 +41,7 @@ WITH
                 task_id = '' AND session_id = '' AND NOT traced AS loose,
                 toUInt8(lagInFrame(ts, 1, toDateTime64(0, 6, 'UTC')) OVER (PARTITION BY agent, loose ORDER BY ts, seq) < ts - INTERVAL 30 MINUTE) AS opens
             FROM calls
-            WHERE ts >= history_from AND ts < to_time AND method = 'tools/call' AND tool != ''
+            WHERE ts >= history_from AND ts < to_time AND method = 'tools/call' AND tool != '' AND basis != 'imported'
                 AND (task_id, if(task_id = '', session_id, ''), if(task_id = '', agent, '')) IN (SELECT task_id, session, loose_agent FROM newest)
         )
     )

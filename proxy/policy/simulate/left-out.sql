@@ -5,6 +5,7 @@
 SELECT if(basis = 'exception', 'exception', toString(reason)) AS why, sum(attempts) AS calls
 FROM calls
 WHERE ts >= {from:DateTime64(6, 'UTC')} AND ts < {to:DateTime64(6, 'UTC')}
+    AND basis != 'imported'
     AND (basis = 'exception' OR reason NOT IN ('rule', 'no_rule', 'rule_error', 'approval_required', 'approval_denied'))
 GROUP BY why
 ORDER BY calls DESC, why

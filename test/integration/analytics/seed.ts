@@ -10,6 +10,7 @@ export const hour = 60 * minute;
 
 export interface TestStore {
   store: Store;
+  url: string;
   stop(): Promise<void>;
 }
 
@@ -20,6 +21,7 @@ export async function startTestStore(): Promise<TestStore> {
   await migrate({ store, folder: new URL("../../../collector/store/migrations/", import.meta.url), logger: silentLogger });
   return {
     store,
+    url: engine.url,
     async stop() {
       await store.close();
       await engine.stop();

@@ -35,6 +35,8 @@ it("serves before its store is there, begins when it is, and stops within three 
   const health = async () => (await (await fetch(`${url}/api/health`)).json()) as { status: string; jobs?: unknown[] };
   expect(await health()).toMatchObject({ status: "waiting for the store" });
   expect((await fetch(`${url}/api/overview`)).status).toBe(503);
+  const probes = async () => Promise.all(["healthz", "readyz"].map(async (path) => (await fetch(`${url}/${path}`)).status));
+  expect(await probes()).toEqual([200, 503]);
 
   engine = await startEngine({ port });
   const store = createStoreClient({ url: engine.url, caller: "test" });
@@ -42,6 +44,7 @@ it("serves before its store is there, begins when it is, and stops within three 
   await waitFor("the store to be noticed", async () => (await health()).status === "ok");
   await waitFor("the first job runs", async () => ((await health()).jobs?.length ?? 0) > 0);
   expect((await fetch(`${url}/api/overview`)).status).toBe(200);
+  expect(await probes()).toEqual([200, 200]);
 
   const began = performance.now();
   stop();

@@ -17,6 +17,8 @@ const ofRecords: Readonly<Record<string, string>> = {
   "analytics/jobs/unusual-sequences/evidence.sql": "a storm is one step of its task",
   "analytics/jobs/unusual-sequences/sequences.sql": "a storm is one step of its task",
   "analytics/metrics/high-risk-exception-rate.sql": "only of allowed calls",
+  "collector/audit/verify-imported.sql": "imported calls, which have a row each",
+  "collector/import/spans-to-calls.sql": "spans",
 };
 
 test("a query that counts calls sums their attempts, or is known to be about records", () => {
