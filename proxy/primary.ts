@@ -136,7 +136,7 @@ async function startCheckpoints(context: CommandContext, lifecycle: Lifecycle): 
   const store = createStoreClient({ url, username, password, database, caller: "proxy/checkpoints" });
   lifecycle.add("store of checkpoints", () => store.close());
   const { dataDir, baseDir } = source;
-  const notary = await startNotary({ dataDir, baseDir, config: source.section("audit", auditConfigSchema), store, clock: context.clock, logger: context.logger("checkpoints") });
+  const notary = await startNotary({ dataDir, baseDir, env: context.env, config: source.section("audit", auditConfigSchema), store, clock: context.clock, logger: context.logger("checkpoints") });
   lifecycle.add("checkpoints", () => notary.stop());
 }
 

@@ -16,6 +16,8 @@ export interface NotaryOptions {
   readonly dataDir: string;
   /** What the anchors' paths are relative to. */
   readonly baseDir: string;
+  /** Where anchors' credentials may be. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly config: AuditConfig;
   readonly store: Pick<Store, "insert">;
   readonly clock: Clock;
@@ -33,10 +35,10 @@ export interface Notary extends Stoppable {
  * `stop` signs once more, so it comes after the workers have stopped.
  */
 export async function startNotary(options: NotaryOptions): Promise<Notary> {
-  const { dataDir, baseDir, config, store, clock, logger } = options;
+  const { dataDir, baseDir, env, config, store, clock, logger } = options;
   const dir = auditDir(dataDir);
   const log = await openCheckpointLog(dir, clock);
-  const anchors = [createStoreAnchor(store), ...config.anchors.map((one) => createAnchor(one, baseDir))];
+  const anchors = [createStoreAnchor(store), ...config.anchors.map((one) => createAnchor(one, baseDir, env))];
   const outboxes = await Promise.all(anchors.map((anchor) => openOutbox({ anchor, logFile: log.file, dir: outboxDir(dir), logger })));
   const onEntry = (): void => outboxes.forEach((outbox) => outbox.wake());
   const checkpointer = startCheckpointer({ log, spoolRoot: join(dataDir, "spool"), everyMs: config.checkpointMs, logger, onEntry });

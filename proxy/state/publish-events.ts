@@ -3,6 +3,7 @@ import { z } from "zod";
 import { replaceFile } from "../../collector/audit/disk.ts";
 import type { Stoppable } from "../../collector/kernel/lifecycle.ts";
 import type { Logger } from "../../collector/kernel/log.ts";
+import { createWokenLoop } from "../../collector/kernel/woken-loop.ts";
 import type { PublishStore } from "../registry/publish.ts";
 import type { ControlEntry, ControlEvent } from "./control-event.ts";
 import { journalStart, readEntries, type Journal, type JournalPosition } from "./journal.ts";
@@ -32,53 +33,32 @@ const cursorSchema = z.object({ seq: z.int().nonnegative(), offset: z.int().nonn
 export function createEventPublisher(options: EventPublisherOptions): EventPublisher {
   const { store, journal, cursorFile, logger } = options;
   let cursor: JournalPosition | null = null;
-  let running: Promise<void> | null = null;
-  let again = false;
-  let timer: NodeJS.Timeout | undefined;
-  let waitMs = FIRST_WAIT_MS;
-  let stopped = false;
 
   async function publish(): Promise<void> {
     cursor ??= await readCursor(cursorFile, journal.end);
     for await (const { entries, position } of readEntries(journal.path, cursor, journal.end.offset)) {
-      if (stopped) return;
+      if (loop.ended) return;
       const token = `control ${journal.id} ${position.seq - entries.length + 1}-${position.seq}`;
       await store.insert("control_events", entries.map((entry) => toRow(journal.id, entry)), { deduplicationToken: token });
       cursor = position;
       await replaceFile(cursorFile, `${JSON.stringify(cursor)}\n`);
     }
-    waitMs = FIRST_WAIT_MS;
   }
 
-  function wake(): void {
-    if (stopped) return;
-    again = true;
-    if (running) return;
-    clearTimeout(timer);
-    running = work().finally(() => (running = null));
-  }
+  const loop = createWokenLoop({
+    turn: publish,
+    failed(error, failures) {
+      logger.debug({ err: error }, "control events could not be published yet");
+      return Math.min(FIRST_WAIT_MS * 2 ** (failures - 1), LONGEST_WAIT_MS);
+    },
+  });
 
-  async function work(): Promise<void> {
-    while (again && !stopped) {
-      again = false;
-      try {
-        await publish();
-      } catch (error) {
-        logger.debug({ err: error }, "control events could not be published yet");
-        timer = setTimeout(wake, waitMs).unref();
-        waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
-        return;
-      }
-    }
-  }
-
-  wake();
+  loop.wake();
   return {
-    wake,
+    wake: loop.wake,
     async stop() {
-      stopped = true;
-      clearTimeout(timer);
-      await running;
+      loop.end();
+      await loop.settled();
     },
   };
 }

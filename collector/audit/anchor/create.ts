@@ -1,16 +1,17 @@
 import { resolve } from "node:path";
 import type { AnchorConfig } from "../config.ts";
 import type { Anchor } from "./anchor.ts";
+import { credentialSource, type Environment } from "./credential.ts";
 import { createFileAnchor } from "./file.ts";
 import { createGitNoteAnchor } from "./git-note.ts";
 import { createHttpAnchor } from "./http.ts";
 
-export function createAnchor(config: AnchorConfig, baseDir: string): Anchor {
+export function createAnchor(config: AnchorConfig, baseDir: string, env: Environment): Anchor {
   switch (config.kind) {
     case "file":
       return createFileAnchor(resolve(baseDir, config.path));
     case "http":
-      return createHttpAnchor(config);
+      return createHttpAnchor({ ...config, credential: config.credential === undefined ? null : credentialSource(config.credential, baseDir, env) });
     case "git-note":
       return createGitNoteAnchor({ repository: resolve(baseDir, config.repository), ref: config.ref });
   }

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { withDeadline, type Stoppable } from "../../kernel/lifecycle.ts";
 import type { Logger } from "../../kernel/log.ts";
+import { createWokenLoop } from "../../kernel/woken-loop.ts";
 import { backoffMs } from "../backoff.ts";
 import { replaceFile } from "../disk.ts";
 import { readLog, entryIndex } from "../checkpoint/log-reader.ts";
@@ -55,10 +56,6 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
   const cursorFile = join(options.dir, `${createHash("sha256").update(anchor.name).digest("hex").slice(0, 16)}.json`);
   await mkdir(dirname(cursorFile), { recursive: true, mode: 0o700 });
   let state = await readCursor(cursorFile, anchor.name, logFile);
-  let running: Promise<void> | null = null;
-  let again = false;
-  let timer: NodeJS.Timeout | undefined;
-  let stopped = false;
 
   const move = async (next: Partial<OutboxState>): Promise<void> => {
     state = { ...state, ...next };
@@ -82,7 +79,7 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
   const bringAll = async (): Promise<void> => {
     await skipWhatIsTooMuch();
     for await (const lines of readLog(logFile, state.offset)) {
-      for (let from = 0; from < lines.length && !stopped; from += batch) {
+      for (let from = 0; from < lines.length && !loop.ended; from += batch) {
         const part = lines.slice(from, from + batch);
         const entries = part.map((line) => line.entry).filter((entry): entry is LogEntry => entry !== null);
         await anchor.keep(entries);
@@ -92,46 +89,33 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
     }
   };
 
-  const work = async (): Promise<void> => {
-    while (again && !stopped) {
-      again = false;
-      try {
-        await bringAll();
-      } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        const failures = state.failures + 1;
-        await move({ failures, lastError: why.slice(0, 500) }).catch(() => {});
-        // The first failure and then ever fewer: an outage of days must not fill the log.
-        if (Number.isInteger(Math.log2(failures))) logger.warn({ anchor: anchor.name, failures, why }, "checkpoints could not be anchored; trying again");
-        timer = setTimeout(wake, backoffMs(failures - 1, random())).unref();
-        return;
-      }
-    }
-  };
+  const loop = createWokenLoop({
+    turn: bringAll,
+    async failed(error) {
+      const why = error instanceof Error ? error.message : String(error);
+      // Counted over restarts too, which is why the loop's own count is not used.
+      const failures = state.failures + 1;
+      await move({ failures, lastError: why.slice(0, 500) }).catch(() => {});
+      // The first failure and then ever fewer: an outage of days must not fill the log.
+      if (Number.isInteger(Math.log2(failures))) logger.warn({ anchor: anchor.name, failures, why }, "checkpoints could not be anchored; trying again");
+      return backoffMs(failures - 1, random());
+    },
+  });
 
-  function wake(): void {
-    if (stopped) return;
-    again = true;
-    if (running) return;
-    clearTimeout(timer);
-    running = work().finally(() => (running = null));
-  }
-
-  wake();
+  loop.wake();
   return {
     get state() {
       return state;
     },
-    wake,
+    wake: loop.wake,
     async settled() {
-      wake();
-      await running;
+      loop.wake();
+      await loop.settled();
     },
     async stop() {
-      wake();
-      await withDeadline(Promise.resolve(running), STOP_MS, `bringing checkpoints to ${anchor.name}`).catch(() => {});
-      stopped = true;
-      clearTimeout(timer);
+      loop.wake();
+      await withDeadline(loop.settled(), STOP_MS, `bringing checkpoints to ${anchor.name}`).catch(() => {});
+      loop.end();
     },
   };
 }

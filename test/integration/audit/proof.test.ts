@@ -38,7 +38,7 @@ async function installation() {
   onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
   const spoolDir = join(dataDir, "spool", "worker-0");
   const clock = manualClock(START_MS);
-  const notary = await startNotary({ dataDir, baseDir: dataDir, config: auditConfigSchema.parse({ checkpointMs: 3_600_000 }), store: register.store, clock, logger: silentLogger });
+  const notary = await startNotary({ dataDir, baseDir: dataDir, env: {}, config: auditConfigSchema.parse({ checkpointMs: 3_600_000 }), store: register.store, clock, logger: silentLogger });
   onTestFinished(() => notary.stop());
   const record = async (from: number, to: number, after?: (spool: Spool) => Promise<void>): Promise<string> => {
     const spool = await openSpool({ dir: spoolDir, producerPrefix: "px", clock: systemClock, logger: silentLogger, maxBytes: 1e9 });
@@ -272,7 +272,7 @@ describe("a signed register", () => {
     const { dataDir, clock, work, check } = await installation();
     const producer = await work(1);
     const { anchors } = auditConfigSchema.parse({ anchors: [{ kind: "git-note", repository: dataDir }] });
-    const second = await startNotary({ dataDir, baseDir: dataDir, config: { checkpointMs: 3_600_000, anchors }, store: register.store, clock, logger: silentLogger });
+    const second = await startNotary({ dataDir, baseDir: dataDir, env: {}, config: { checkpointMs: 3_600_000, anchors }, store: register.store, clock, logger: silentLogger });
     await second.run();
     await second.stop();
     const report = await check({ producer });

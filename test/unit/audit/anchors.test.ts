@@ -94,7 +94,7 @@ describe("an outbox", () => {
   });
 });
 
-const anchorOf = (config: object): Anchor => createAnchor(auditConfigSchema.parse({ anchors: [config] }).anchors[0]!, "/");
+const anchorOf = (config: object, baseDir = "/", env: Record<string, string> = {}): Anchor => createAnchor(auditConfigSchema.parse({ anchors: [config] }).anchors[0]!, baseDir, env);
 
 async function problems(logFile: string, trusted: string | null): Promise<string[]> {
   const findings = new Findings(10);
@@ -142,6 +142,52 @@ test("the HTTP anchor posts entry by entry, and again what was not taken", async
   await waitFor("the retry", () => outbox.state.index === 3, { everyMs: 5 });
   expect(bodies.map((body) => `${body}\n`).join("")).toBe(await readFile(log.file, "utf8"));
   expect(outbox.state.anchor).not.toContain("for=us");
+});
+
+describe("the credential of an HTTP anchor", () => {
+  const url = "https://anchor.example.com/checkpoints";
+
+  test("is what the variable or the file holds, and the file's new content without a restart", async () => {
+    const seen: (string | undefined)[] = [];
+    const server = createServer((request, response) => {
+      seen.push(request.headers.authorization);
+      request.resume().on("end", () => response.writeHead(204).end());
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void server.close());
+    const here = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const dir = await tempDir();
+    const entry = {} as LogEntry;
+    await anchorOf({ kind: "http", url: here, credential: "${env:TOKEN}" }, dir, { TOKEN: "one" }).keep([entry]);
+    const fromFile = anchorOf({ kind: "http", url: here, credential: "${file:anchor.token}" }, dir);
+    await writeFile(join(dir, "anchor.token"), "two\n");
+    await fromFile.keep([entry, entry]);
+    await writeFile(join(dir, "anchor.token"), "three\n");
+    await fromFile.keep([entry]);
+    await anchorOf({ kind: "http", url: here }, dir).keep([entry]);
+    expect(seen).toEqual(["Bearer one", "Bearer two", "Bearer two", "Bearer three", undefined]);
+  });
+
+  test("that is missing is named by its place: a variable at the start, a file when it is needed", async () => {
+    const dir = await tempDir();
+    expect(() => anchorOf({ kind: "http", url, credential: "${env:TOKEN}" }, dir)).toThrow("the environment variable TOKEN is missing or empty");
+    await expect(anchorOf({ kind: "http", url, credential: "${file:none}" }, dir).keep([])).rejects.toThrow("the file none is missing or empty");
+  });
+
+  test("that cannot be a token is not part of the error", () => {
+    const make = (): Anchor => anchorOf({ kind: "http", url, credential: "${env:TOKEN}" }, "/", { TOKEN: "hush hush" });
+    expect(make).toThrow("more than one word");
+    expect(make).not.toThrow("hush");
+  });
+
+  test.each([
+    [{ url, credential: "hush" }, "names where the credential is"],
+    [{ url: "http://anchor.example.com/", credential: "${env:TOKEN}" }, "must be https"],
+    [{ url: "http://localhost.example.com/", credential: "${env:TOKEN}" }, "must be https"],
+    [{ url: "http://127.0.0.1:x@example.com/", credential: "${env:TOKEN}" }, "must be https"],
+  ])("is refused in %j", (config, why) => {
+    expect(() => anchorOf({ kind: "http", ...config })).toThrow(why);
+  });
 });
 
 describe("the git note anchor", () => {
