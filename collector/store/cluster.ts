@@ -19,13 +19,13 @@ export interface Cluster {
  * The tables that grow with the calls. They are spread: `<name>_local` holds a shard's rows, and `<name>` reads all of them.
  * The others are small, and every node has them whole, under their own name: FINAL, joins and look-ups in them need no other node.
  */
-export const SHARDED: readonly string[] = ["otel_traces", "otel_traces_trace_id_ts", "calls", "calls_1m", "latency_1m"];
+export const SHARDED: readonly string[] = ["otel_traces", "otel_traces_trace_id_ts", "calls", "calls_1m", "calls_1h", "calls_1d", "latency_1m", "latency_1h", "latency_1d"];
 /** The one of them that is written to by name; views fill the others. */
 const WRITTEN = "otel_traces";
 /** A batch may be sent again until its sender's spool is full, and a server's own default forgets it after an hour. */
 const DEDUPLICATION_SECONDS = 7 * 86_400;
 
-const HEAD_WORDS = new Set(["CREATE", "OR", "REPLACE", "TABLE", "VIEW", "MATERIALIZED", "IF", "NOT", "EXISTS", "DROP", "ALTER"]);
+const HEAD_WORDS = new Set(["CREATE", "OR", "REPLACE", "TABLE", "VIEW", "MATERIALIZED", "IF", "NOT", "EXISTS", "DROP", "ALTER", "TRUNCATE", "INSERT", "INTO"]);
 
 interface Edit {
   readonly start: number;
@@ -74,6 +74,11 @@ export function renderStatement(file: string, statement: string, cluster: Cluste
     case "CREATE OR REPLACE VIEW":
     case "DROP VIEW IF EXISTS":
       return [edit([place(table)])];
+    case "TRUNCATE TABLE":
+      return [edit([place(storedIn(table, cluster))])];
+    case "INSERT INTO":
+      // What is there already, of all shards, becomes this node's: the sums are the same wherever their rows are.
+      return [edit([{ start: name.start, end: name.end, text: storedIn(table, cluster) }])];
     default:
       throw unknownForm(file, statement);
   }
@@ -120,6 +125,6 @@ function applyEdits(text: string, edits: readonly Edit[]): string {
 function unknownForm(file: string, statement: string): SignalboxError {
   const start = statement.slice(0, 60).replace(/\s+/g, " ");
   return new SignalboxError("E_MIGRATION_FORM", `${file}: there is no form for a cluster of: ${start}`, {
-    remedy: "Write it as CREATE TABLE, VIEW or MATERIALIZED VIEW IF NOT EXISTS, CREATE OR REPLACE VIEW, DROP VIEW IF EXISTS or ALTER TABLE, or teach collector/store/cluster.ts.",
+    remedy: "Write it as CREATE TABLE, VIEW or MATERIALIZED VIEW IF NOT EXISTS, CREATE OR REPLACE VIEW, DROP VIEW IF EXISTS, ALTER TABLE, TRUNCATE TABLE or INSERT INTO, or teach collector/store/cluster.ts.",
   });
 }

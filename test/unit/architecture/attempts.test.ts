@@ -16,6 +16,7 @@ const ofRecords: Readonly<Record<string, string>> = {
   "analytics/jobs/unusual-sequences/counts.sql": "a storm is one step of its task",
   "analytics/jobs/unusual-sequences/evidence.sql": "a storm is one step of its task",
   "analytics/jobs/unusual-sequences/sequences.sql": "a storm is one step of its task",
+  "analytics/jobs/volume/examples.sql": "whether there is any call",
   "analytics/metrics/high-risk-exception-rate.sql": "only of allowed calls",
   "collector/audit/verify-imported.sql": "imported calls, which have a row each",
   "collector/import/spans-to-calls.sql": "spans",

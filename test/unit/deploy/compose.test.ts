@@ -123,7 +123,7 @@ test("the roles' configuration is valid in every section, and takes its password
   const config = loadConfig({ file, cwd: deployDir, env });
   const sections = { store: storeConfigSchema, collector: collectorConfigSchema, audit: auditConfigSchema, proxy: proxyConfigSchema, analytics: analyticsConfigSchema, alerts: alertsConfigSchema, dashboards: dashboardsConfigSchema } as const;
   for (const [name, schema] of Object.entries(sections)) config.section(name as keyof typeof sections, schema);
-  expect(config.section("store", storeConfigSchema)).toMatchObject({ external: true, password: "store-secret", cluster: "signalbox" });
+  expect(config.section("store", storeConfigSchema)).toMatchObject({ external: true, password: "store-secret", cluster: { name: "signalbox", database: "signalbox" } });
   const { reader } = config.section("dashboards", dashboardsConfigSchema);
   expect(readerCredentials(reader, env)).toEqual({ username: "reader", password: "reader-secret" });
   expect(() => readerCredentials(reader, {})).toThrow("SIGNALBOX_READER_PASSWORD is not set");
