@@ -142,7 +142,7 @@ function print(result: Awaited<ReturnType<typeof measure>>): void {
 
 /** Waits until the store has no merge under way, two looks in a row: a bench of what is there, not of its clearing up. */
 async function merged(store: Store): Promise<void> {
-  for (let quiet = 0, looks = 0; quiet < 2 && looks < 300; looks++) {
+  for (let quiet = 0, looks = 0; quiet < 2 && looks < 30; looks++) {
     const [row] = await store.query<{ n: string }>("SELECT count() AS n FROM system.merges");
     quiet = row?.n === "0" ? quiet + 1 : 0;
     await sleep(1000);

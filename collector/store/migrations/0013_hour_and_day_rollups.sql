@@ -1,8 +1,10 @@
 -- Counters and sketches by hour and by day (UTC), each fed by what is inserted into the finer one, which has already brought a
 -- batch of calls down to fewer rows. A repeated batch is left out of them as it is of calls_1m.
 --
--- All are sorted by time first, and the minutes with them from here on: what asks for a range asks for all servers, and in
--- a table that is sorted by server and tool every such question reads a granule of each tool at least, whatever the range.
+-- They are sorted by time first: what asks for a range asks for all servers, and of a table that is sorted by server and tool,
+-- as the minutes are, every such question reads a granule of each tool at least. The minutes stay as they are, because a
+-- table in their place would not know which batches they hold.
+-- Sketches are large, so their granules are small: those of 8192 rows would be decoded for the few that a range ends with.
 
 CREATE TABLE IF NOT EXISTS calls_1h (
     hour DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
@@ -56,7 +58,7 @@ CREATE TABLE IF NOT EXISTS latency_1h (
 ) ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(hour)
 ORDER BY (hour, server, tool)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS latency_1d (
     day DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
@@ -68,7 +70,7 @@ CREATE TABLE IF NOT EXISTS latency_1d (
 ) ENGINE = AggregatingMergeTree
 PARTITION BY toYear(day)
 ORDER BY (day, server, tool)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- By agent, task class and decision too, sorted by agent: whoever asks for these asks for one of them. A minute of an agent
 -- holds a call or two, of which a sketch would take more room than they do.
@@ -85,62 +87,15 @@ CREATE TABLE IF NOT EXISTS latency_by_agent_1h (
 ) ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(hour)
 ORDER BY (agent, hour, server, tool, task_class, decision)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
--- Nothing is fed while the tables are filled, so that nothing is counted twice. What another collector inserts meanwhile is
--- in the calls alone, and `audit verify` names its minutes.
-DROP VIEW IF EXISTS calls_1m_mv;
-DROP VIEW IF EXISTS latency_1m_mv;
+-- Nothing is fed while the tables are filled, so that nothing is counted twice. Two things are not seen here: what another
+-- collector inserts meanwhile, and that a batch which is sent again later is among what they were filled from.
 DROP VIEW IF EXISTS calls_1h_mv;
 DROP VIEW IF EXISTS calls_1d_mv;
 DROP VIEW IF EXISTS latency_1h_mv;
 DROP VIEW IF EXISTS latency_1d_mv;
 DROP VIEW IF EXISTS latency_by_agent_1h_mv;
-
--- The minutes in their new order. The copy is always made anew from the table that is in use, and takes its place at once.
--- Rows go over as they are, here and below, hence in bounded memory: the tables' engine sums them.
-DROP TABLE IF EXISTS calls_1m_sorted;
-CREATE TABLE calls_1m_sorted (
-    minute DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
-    server LowCardinality(String),
-    tool LowCardinality(String),
-    method LowCardinality(String),
-    agent LowCardinality(String),
-    task_class LowCardinality(String),
-    environment LowCardinality(String),
-    risk_tier LowCardinality(String),
-    decision LowCardinality(String),
-    basis LowCardinality(String),
-    outcome LowCardinality(String),
-    calls SimpleAggregateFunction(sum, UInt64),
-    duration_us SimpleAggregateFunction(sum, UInt64),
-    request_bytes SimpleAggregateFunction(sum, UInt64),
-    result_bytes SimpleAggregateFunction(sum, UInt64)
-) ENGINE = AggregatingMergeTree
-PARTITION BY toYYYYMM(minute)
-ORDER BY (minute, server, tool, method, agent, task_class, environment, risk_tier, decision, basis, outcome)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
-
-INSERT INTO calls_1m_sorted SELECT * FROM calls_1m SETTINGS insert_deduplicate = 0;
-EXCHANGE TABLES calls_1m AND calls_1m_sorted;
-DROP TABLE calls_1m_sorted;
-
-DROP TABLE IF EXISTS latency_1m_sorted;
-CREATE TABLE latency_1m_sorted (
-    minute DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
-    server LowCardinality(String),
-    tool LowCardinality(String),
-    calls SimpleAggregateFunction(sum, UInt64),
-    upstream_us AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), UInt64) CODEC(ZSTD(1)),
-    proxy_us AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), UInt64) CODEC(ZSTD(1))
-) ENGINE = AggregatingMergeTree
-PARTITION BY toYYYYMM(minute)
-ORDER BY (minute, server, tool)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
-
-INSERT INTO latency_1m_sorted SELECT minute, server, tool, calls, upstream_us, proxy_us FROM latency_1m SETTINGS insert_deduplicate = 0;
-EXCHANGE TABLES latency_1m AND latency_1m_sorted;
-DROP TABLE latency_1m_sorted;
 
 -- What is there already. The tables are emptied first, so that a run that was cut off can be repeated.
 TRUNCATE TABLE calls_1h;
@@ -178,29 +133,6 @@ FROM calls AS c
 WHERE c.method = 'tools/call' AND isNotNull(c.upstream_us)
 GROUP BY c.server, c.tool, hour, c.agent, c.task_class, c.decision
 SETTINGS insert_deduplicate = 0, optimize_aggregation_in_order = 1;
-
-CREATE MATERIALIZED VIEW IF NOT EXISTS calls_1m_mv TO calls_1m AS
-SELECT
-    toStartOfMinute(c.ts) AS minute,
-    server, tool, method, agent, task_class, environment, risk_tier, decision, basis, outcome,
-    sum(c.attempts) AS calls,
-    sum(c.duration_us) AS duration_us,
-    sum(c.request_bytes) AS request_bytes,
-    sum(c.result_bytes) AS result_bytes
-FROM calls AS c
-GROUP BY minute, server, tool, method, agent, task_class, environment, risk_tier, decision, basis, outcome;
-
-CREATE MATERIALIZED VIEW IF NOT EXISTS latency_1m_mv TO latency_1m AS
-SELECT
-    toStartOfMinute(c.ts) AS minute,
-    c.server AS server,
-    c.tool AS tool,
-    count() AS calls,
-    quantilesTDigestState(0.5, 0.95, 0.99)(assumeNotNull(c.upstream_us)) AS upstream_us,
-    quantilesTDigestState(0.5, 0.95, 0.99)(c.proxy_us) AS proxy_us
-FROM calls AS c
-WHERE c.method = 'tools/call' AND isNotNull(c.upstream_us)
-GROUP BY minute, server, tool;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS calls_1h_mv TO calls_1h AS
 SELECT
