@@ -12,7 +12,7 @@ export interface FillPlan {
 const MOST = 1_200_000;
 /** Pieces that are inserted at once: each is made by one thread. */
 const LANES = 3;
-const tables = ["calls", "calls_1m", "calls_1h", "calls_1d", "latency_1m", "latency_1h", "latency_1d"];
+const tables = ["calls", "calls_1m", "calls_1h", "calls_1d", "latency_1m", "latency_1h", "latency_1d", "latency_by_agent_1h"];
 
 const generateSql = loadSql(new URL("./generate.sql", import.meta.url));
 

@@ -41,4 +41,4 @@ SELECT
     if(decided = 'allow' AND is_tool, toUInt64(upstream_time), 0) + own_time, own_time, if(decided = 'allow' AND is_tool, toUInt64(upstream_time), NULL),
     if(decided = 'deny' AND u('storm') < 0.02, 2 + toUInt32(20 * u('attempts')), 1)
 FROM numbers({count:UInt64})
-SETTINGS min_insert_block_size_rows = 1200000, min_insert_block_size_bytes = 0, max_insert_block_size = 1200000
+SETTINGS min_insert_block_size_rows = 1200000, min_insert_block_size_bytes = 0, max_insert_block_size = 1200000, materialize_skip_indexes_on_insert = 1

@@ -86,28 +86,29 @@ describe.each(ranges)("the console's answers for %s", (_, fromMs, toMs) => {
   });
 });
 
-/** Every counter of a rollup's rows as one fingerprint, and of the calls that it was made from. */
-const counters = "server, tool, method, agent, task_class, environment, risk_tier, decision, basis, outcome";
-const sums = async () =>
-  await store.query<{ source: string }>(
-    ["hour", "day"]
-      .flatMap((unit) => {
-        const table = unit === "hour" ? "calls_1h" : "calls_1d";
-        const start = unit === "hour" ? "toStartOfHour" : "toStartOfDay";
-        const latency = unit === "hour" ? "latency_1h" : "latency_1d";
-        return [
-          `SELECT '${table}' AS source, sum(n) AS calls, groupBitXor(print) AS print FROM (SELECT sum(t.calls) AS n, cityHash64(${unit}, ${counters}, n, sum(t.duration_us), sum(t.request_bytes), sum(t.result_bytes)) AS print FROM ${table} AS t GROUP BY ${unit}, ${counters})`,
-          `SELECT '${table} from calls' AS source, sum(n) AS calls, groupBitXor(print) AS print FROM (SELECT sum(attempts) AS n, cityHash64(${start}(toDateTime(ts, 'UTC')) AS ${unit}, ${counters}, n, sum(duration_us), sum(request_bytes), sum(result_bytes)) AS print FROM calls GROUP BY ${unit}, ${counters})`,
-          `SELECT '${latency}' AS source, sum(n) AS calls, groupBitXor(print) AS print FROM (SELECT sum(t.calls) AS n, cityHash64(${unit}, server, tool, agent, task_class, decision, n) AS print FROM ${latency} AS t GROUP BY ${unit}, server, tool, agent, task_class, decision)`,
-          `SELECT '${latency} from calls' AS source, sum(n) AS calls, groupBitXor(print) AS print FROM (SELECT count() AS n, cityHash64(${start}(toDateTime(ts, 'UTC')) AS ${unit}, server, tool, agent, task_class, decision, n) AS print FROM calls WHERE method = 'tools/call' AND isNotNull(upstream_us) GROUP BY ${unit}, server, tool, agent, task_class, decision)`,
-        ];
-      })
-      .join(" UNION ALL "),
-  );
+const counted = "server, tool, method, agent, task_class, environment, risk_tier, decision, basis, outcome";
+const rollups = [
+  { table: "calls_1m", time: "minute", start: "toStartOfMinute", by: counted },
+  { table: "calls_1h", time: "hour", start: "toStartOfHour", by: counted },
+  { table: "calls_1d", time: "day", start: "toStartOfDay", by: counted },
+  { table: "latency_1m", time: "minute", start: "toStartOfMinute", by: "server, tool" },
+  { table: "latency_1h", time: "hour", start: "toStartOfHour", by: "server, tool" },
+  { table: "latency_1d", time: "day", start: "toStartOfDay", by: "server, tool" },
+  { table: "latency_by_agent_1h", time: "hour", start: "toStartOfHour", by: "agent, server, tool, task_class, decision" },
+];
 
+/** Every row of each rollup as one fingerprint, beside that of the calls. */
 async function expectEqualToCalls(): Promise<void> {
-  const rows = new Map((await sums()).map(({ source, ...rest }) => [source, rest]));
-  for (const table of ["calls_1h", "calls_1d", "latency_1h", "latency_1d"]) expect(rows.get(table), table).toEqual(rows.get(`${table} from calls`));
+  for (const { table, time, start, by } of rollups) {
+    const counters = table.startsWith("calls");
+    const more = counters ? ", sum(t.duration_us), sum(t.request_bytes), sum(t.result_bytes)" : "";
+    const print = (n: string, at: string, from: string) =>
+      `SELECT sum(n) AS calls, groupBitXor(print) AS print FROM (SELECT ${n} AS n, cityHash64(${at} AS unit, ${by}, n${more}) AS print FROM ${from} GROUP BY unit, ${by})`;
+    const forwarded = counters ? "" : " WHERE method = 'tools/call' AND isNotNull(upstream_us)";
+    const kept = await store.query(print("sum(t.calls)", `t.${time}`, `${table} AS t`));
+    const made = await store.query(print(counters ? "sum(t.attempts)" : "count()", `${start}(toDateTime(t.ts, 'UTC'))`, `calls AS t${forwarded}`));
+    expect(kept, table).toEqual(made);
+  }
 }
 
 describe("the rollups by hour and by day", () => {
@@ -122,10 +123,9 @@ describe("the rollups by hour and by day", () => {
 
   it("are filled from what a store of an older version holds, also when that is cut off and repeated", async () => {
     const statements = splitStatements(readFileSync(new URL("0013_hour_and_day_rollups.sql", migrations), "utf8"));
-    const cut = statements.findIndex((statement) => statement.startsWith("INSERT INTO latency_1h"));
-    for (const table of ["calls_1h", "calls_1d", "latency_1h", "latency_1d"]) await store.command(`DROP TABLE ${table}`);
-    for (const statement of statements.slice(0, cut)) await store.command(statement);
-    for (const statement of statements) await store.command(statement);
+    const cuts = ["INSERT INTO calls_1d", "INSERT INTO latency_by_agent_1h"].map((start) => statements.findIndex((statement) => statement.startsWith(start)));
+    for (const { table } of rollups.filter(({ table }) => !table.endsWith("_1m"))) await store.command(`DROP TABLE ${table}`);
+    for (const end of [...cuts, statements.length]) for (const statement of statements.slice(0, end)) await store.command(statement);
     await expectEqualToCalls();
   });
 });
