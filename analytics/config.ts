@@ -4,7 +4,7 @@ const minutes = 60_000;
 const hours = 60 * minutes;
 const days = 24 * hours;
 
-export const jobNames = ["baselines", "denial-spikes", "error-spikes", "latency-drift", "unusual-sequences", "volume", "first-use", "retry-storms", "scope-escape", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers"] as const;
+export const jobNames = ["baselines", "denial-spikes", "error-spikes", "latency-drift", "unusual-sequences", "volume", "first-use", "retry-storms", "scope-escape", "taint-flows", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers"] as const;
 
 const ms = z.int().positive();
 const count = z.int().nonnegative();
@@ -106,6 +106,17 @@ export const analyticsConfigSchema = z.strictObject({
       graceMs: count.default(5000),
       minScore: z.number().nonnegative().default(1),
       warmUnits: count.default(20),
+    })
+    .prefault({}),
+  taintFlows: z
+    .strictObject({
+      historyMs: ms.default(7 * days),
+      lookBackMs: ms.default(1 * days),
+      latenessMs: ms.default(1 * minutes),
+      instructionScore: share.default(0.5),
+      minScore: z.number().nonnegative().default(2),
+      minInstructedScore: z.number().nonnegative().default(1.5),
+      warmUnits: count.default(30),
     })
     .prefault({}),
   sequenceGaps: z
