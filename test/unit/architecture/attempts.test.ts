@@ -12,10 +12,14 @@ const ofRecords: Readonly<Record<string, string>> = {
   "analytics/jobs/sequence-gaps/arrivals.sql": "how late records are",
   "analytics/jobs/sequence-gaps/duplicates.sql": "records that are stored twice",
   "analytics/jobs/sequence-gaps/sequence-gaps.sql": "numbers of records",
+  "analytics/jobs/taint-flows/contributors.sql": "values in arguments, however often the call was tried",
+  "analytics/jobs/taint-flows/evidence.sql": "values in arguments",
+  "analytics/jobs/taint-flows/taint-flows.sql": "values in arguments",
   "analytics/jobs/unusual-sequences/contributors.sql": "a storm is one step of its task",
   "analytics/jobs/unusual-sequences/counts.sql": "a storm is one step of its task",
   "analytics/jobs/unusual-sequences/evidence.sql": "a storm is one step of its task",
   "analytics/jobs/unusual-sequences/sequences.sql": "a storm is one step of its task",
+  "analytics/jobs/volume/examples.sql": "whether there is a call at all",
   "analytics/metrics/high-risk-exception-rate.sql": "only of allowed calls",
 };
 
