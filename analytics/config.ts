@@ -10,21 +10,21 @@ const ms = z.int().positive();
 const count = z.int().nonnegative();
 const share = z.number().positive().max(1);
 
-/** Denials and errors: the same statistic with the same thresholds, each to be set apart. */
-const rateSpikes = z
-  .strictObject({
-    historyMs: ms.default(7 * days),
-    latenessMs: ms.default(1 * minutes),
-    minExcess: z.number().nonnegative().default(5),
-    minRateRise: z.number().nonnegative().default(0.02),
-    minRatio: z.number().min(1).default(2),
-    fdr: share.default(0.05),
-    pageFdr: share.default(0.01),
-    minCalls: count.default(20),
-    warmBuckets: count.default(12),
-    warmCalls: count.default(100),
-  })
-  .prefault({});
+/** Denials and errors: the same statistic, each with its thresholds. */
+const rateSpikes = (minExcess: number) =>
+  z.strictObject({
+      historyMs: ms.default(7 * days),
+      latenessMs: ms.default(1 * minutes),
+      minExcess: z.number().nonnegative().default(minExcess),
+      minRateRise: z.number().nonnegative().default(0.02),
+      minRatio: z.number().min(1).default(2),
+      fdr: share.default(0.05),
+      pageFdr: share.default(0.01),
+      minCalls: count.default(20),
+      warmBuckets: count.default(12),
+      warmCalls: count.default(100),
+    })
+    .prefault({});
 
 /** The defaults find a disturbance after an hour and a half of history; see each job's thresholds for what they mean. */
 export const analyticsConfigSchema = z.strictObject({
@@ -35,8 +35,10 @@ export const analyticsConfigSchema = z.strictObject({
   baselines: z
     .strictObject({ historyMs: ms.default(7 * days), latenessMs: ms.default(2 * minutes), minBuckets: count.default(12) })
     .prefault({}),
-  denialSpikes: rateSpikes,
-  errorSpikes: rateSpikes,
+  denialSpikes: rateSpikes(5),
+  // Errors come in bad hours: over two weeks of eight tools with four times the errors in every twentieth hour, an excess of
+  // 5 gives 21 findings and one of 8 gives 1.
+  errorSpikes: rateSpikes(8),
   latencyDrift: z
     .strictObject({
       recentMs: ms.default(10 * minutes),
