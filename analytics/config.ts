@@ -13,18 +13,17 @@ const share = z.number().positive().max(1);
 /** Denials and errors: the same statistic, each with its thresholds. */
 const rateSpikes = (minExcess: number) =>
   z.strictObject({
-      historyMs: ms.default(7 * days),
-      latenessMs: ms.default(1 * minutes),
-      minExcess: z.number().nonnegative().default(minExcess),
-      minRateRise: z.number().nonnegative().default(0.02),
-      minRatio: z.number().min(1).default(2),
-      fdr: share.default(0.05),
-      pageFdr: share.default(0.01),
-      minCalls: count.default(20),
-      warmBuckets: count.default(12),
-      warmCalls: count.default(100),
-    })
-    .prefault({});
+    historyMs: ms.default(7 * days),
+    latenessMs: ms.default(1 * minutes),
+    minExcess: z.number().nonnegative().default(minExcess),
+    minRateRise: z.number().nonnegative().default(0.02),
+    minRatio: z.number().min(1).default(2),
+    fdr: share.default(0.05),
+    pageFdr: share.default(0.01),
+    minCalls: count.default(20),
+    warmBuckets: count.default(12),
+    warmCalls: count.default(100),
+  }).prefault({});
 
 /** The defaults find a disturbance after an hour and a half of history; see each job's thresholds for what they mean. */
 export const analyticsConfigSchema = z.strictObject({
@@ -118,6 +117,8 @@ export const analyticsConfigSchema = z.strictObject({
       instructionScore: share.default(0.5),
       minScore: z.number().nonnegative().default(2),
       minInstructedScore: z.number().nonnegative().default(1.5),
+      minAgainScore: z.number().nonnegative().default(2.5),
+      minUnits: count.default(5),
       warmUnits: count.default(30),
     })
     .prefault({}),

@@ -4,6 +4,10 @@ export interface FlowThresholds {
   minScore: number;
   /** The same for a value beside text that reads as instructions. */
   minInstructedScore: number;
+  /** And for what the class did before: once in so many powers of ten. */
+  minAgainScore: number;
+  /** Work that read the source, below which nothing is said, instructions or not. */
+  minUnits: number;
   /** Pieces of work of the class that read the source, from which it is known. */
   warmUnits: number;
 }
@@ -23,7 +27,9 @@ export interface Flows {
  */
 export function judgeFlow(flows: Flows, instructed: boolean, limits: FlowThresholds): { score: number; coldStart: boolean } | undefined {
   const coldStart = flows.units < limits.warmUnits;
+  const never = flows.units_with === 0;
   const plain = decades((flows.units_with + 0.5) / (flows.units + 1));
-  const score = instructed && coldStart && flows.units_with === 0 ? Math.max(plain, limits.minInstructedScore) : plain;
-  return score < (instructed ? limits.minInstructedScore : limits.minScore) ? undefined : { score, coldStart };
+  const score = instructed && coldStart && never ? Math.max(plain, limits.minInstructedScore) : plain;
+  const least = !never ? limits.minAgainScore : instructed ? limits.minInstructedScore : limits.minScore;
+  return flows.units < limits.minUnits || score < least ? undefined : { score, coldStart };
 }

@@ -38,6 +38,9 @@ test.each<[string, number, number, boolean, boolean]>([
   ["one that no work of a known class has", 150, 0, false, true],
   ["one of a class of twenty", 20, 0, false, false],
   ["one of a class of twenty, beside instructions", 20, 0, true, true],
+  ["one in a class of which next to nothing is known", 3, 0, true, false],
+  ["one that the class had once in a hundred", 100, 1, true, false],
+  ["one that the class had once in five hundred", 500, 1, false, true],
   ["a routine", 150, 120, false, false],
   ["a routine with what reads as instructions", 150, 120, true, false],
 ])("a flow: %s", (_, units, units_with, instructed, told) => {
