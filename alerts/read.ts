@@ -16,6 +16,7 @@ const jobOf: Readonly<Record<Finding["detector"], string>> = {
   first_use: "first-use",
   retry_storm: "retry-storms",
   scope_escape: "scope-escape",
+  taint_flow: "taint-flows",
   sequence_gap: "sequence-gaps",
   late_record: "sequence-gaps",
   duplicate_record: "sequence-gaps",

@@ -4,18 +4,18 @@ const minutes = 60_000;
 const hours = 60 * minutes;
 const days = 24 * hours;
 
-export const jobNames = ["baselines", "denial-spikes", "error-spikes", "latency-drift", "unusual-sequences", "volume", "first-use", "retry-storms", "scope-escape", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers"] as const;
+export const jobNames = ["baselines", "denial-spikes", "error-spikes", "latency-drift", "unusual-sequences", "volume", "first-use", "retry-storms", "scope-escape", "taint-flows", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers"] as const;
 
 const ms = z.int().positive();
 const count = z.int().nonnegative();
 const share = z.number().positive().max(1);
 
-/** Denials and errors: the same statistic with the same thresholds, each to be set apart. */
-const rateSpikes = z
-  .strictObject({
+/** Denials and errors: the same statistic, each with its thresholds. */
+const rateSpikes = (minExcess: number) =>
+  z.strictObject({
     historyMs: ms.default(7 * days),
     latenessMs: ms.default(1 * minutes),
-    minExcess: z.number().nonnegative().default(5),
+    minExcess: z.number().nonnegative().default(minExcess),
     minRateRise: z.number().nonnegative().default(0.02),
     minRatio: z.number().min(1).default(2),
     fdr: share.default(0.05),
@@ -23,8 +23,7 @@ const rateSpikes = z
     minCalls: count.default(20),
     warmBuckets: count.default(12),
     warmCalls: count.default(100),
-  })
-  .prefault({});
+  }).prefault({});
 
 /** The defaults find a disturbance after an hour and a half of history; see each job's thresholds for what they mean. */
 export const analyticsConfigSchema = z.strictObject({
@@ -35,8 +34,10 @@ export const analyticsConfigSchema = z.strictObject({
   baselines: z
     .strictObject({ historyMs: ms.default(7 * days), latenessMs: ms.default(2 * minutes), minBuckets: count.default(12) })
     .prefault({}),
-  denialSpikes: rateSpikes,
-  errorSpikes: rateSpikes,
+  denialSpikes: rateSpikes(5),
+  // Errors come in bad hours: over two weeks of eight tools with four times the errors in every twentieth hour, an excess of
+  // 5 gives 21 findings and one of 8 gives 1.
+  errorSpikes: rateSpikes(8),
   latencyDrift: z
     .strictObject({
       recentMs: ms.default(10 * minutes),
@@ -106,6 +107,19 @@ export const analyticsConfigSchema = z.strictObject({
       graceMs: count.default(5000),
       minScore: z.number().nonnegative().default(1),
       warmUnits: count.default(20),
+    })
+    .prefault({}),
+  taintFlows: z
+    .strictObject({
+      historyMs: ms.default(7 * days),
+      lookBackMs: ms.default(1 * days),
+      latenessMs: ms.default(1 * minutes),
+      instructionScore: share.default(0.5),
+      minScore: z.number().nonnegative().default(2),
+      minInstructedScore: z.number().nonnegative().default(1.5),
+      minAgainScore: z.number().nonnegative().default(2.5),
+      minUnits: count.default(5),
+      warmUnits: count.default(30),
     })
     .prefault({}),
   sequenceGaps: z

@@ -10,6 +10,7 @@ import { leadershipMetrics } from "./leadership-metrics/job.ts";
 import { retryStorms } from "./retry-storms/job.ts";
 import { scopeEscape } from "./scope-escape/job.ts";
 import { sequenceGaps } from "./sequence-gaps/job.ts";
+import { taintFlows } from "./taint-flows/job.ts";
 import { unusualSequences } from "./unusual-sequences/job.ts";
 import { volume } from "./volume/job.ts";
 
@@ -25,6 +26,7 @@ export function createJobs(config: AnalyticsConfig): Job[] {
     firstUse(config.firstUse),
     retryStorms(config.retryStorms),
     scopeEscape(config.scopeEscape),
+    taintFlows(config.taintFlows),
     sequenceGaps(config.sequenceGaps),
     leadershipMetrics(config.leadershipMetrics),
     controlChanges(config.controlChanges),

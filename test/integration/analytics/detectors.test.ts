@@ -17,14 +17,17 @@ beforeAll(async () => {
 beforeEach(() => clear(store));
 afterAll(() => engine?.stop());
 
-/** Runs one job over windows that end in (fromMs, toMs], twice: the second time must say the same. */
+/** Runs one job over windows that end in (fromMs, toMs]. Where it found something it must find the same once more. */
 async function found(job: string, fromMs: number, toMs: number): Promise<Finding[]> {
   const over = { jobs: jobs.filter((j) => j.name === job), store, fromMs, toMs };
   const { runs, findings } = await runJobsOver(over);
   expect(runs.filter((run) => run.status === "error")).toEqual([]);
   expect(runs.length).toBeGreaterThan(0);
   await expectReproduced(store, findings);
-  expect((await runJobsOver(over)).findings).toEqual(findings);
+  for (const toMs of new Set(findings.map((f) => f.windowEndMs))) {
+    const again = await runJobsOver({ ...over, fromMs: toMs - 1, toMs });
+    expect(again.findings).toEqual(findings.filter((f) => f.windowEndMs === toMs));
+  }
   return findings;
 }
 
@@ -74,7 +77,7 @@ test("an hour with many times its calls and an hour with none are findings, and 
   const burst = Array.from({ length: 400 }, (_, i): SeedCall => ({ atMs: monday + 10 * hour + i * 8000, agent: "clerk", taskClass: "desk", server: "files", tool: "export" }));
   const calls = officeHours(from, 22, 40, 21).filter((call) => call.atMs < monday + 14 * hour || call.atMs >= monday + 15 * hour);
   await insertCalls(store, sorted([...calls, ...burst]));
-  const findings = await found("volume", monday - 3 * day, monday + day);
+  const findings = await found("volume", monday - 8 * hour, monday + 20 * hour);
   const at = (f: Finding) => `${f.detector} ${f.entityKind} ${f.entity} ${(f.windowStartMs - monday) / hour}`;
   expect(findings.map(at).sort()).toEqual(["silence agent clerk 14", "silence server files 14", "volume agent clerk 10", "volume server files 10"]);
   const [surge] = findings.filter((f) => f.detector === "volume" && f.entityKind === "agent");
@@ -92,7 +95,7 @@ test("an hour is compared with nothing in an entity's first two days, and with h
   const burst = (atMs: number) => Array.from({ length: 600 }, (_, i): SeedCall => ({ atMs: atMs + i * 5000, agent: "new", server: "files", tool: "list" }));
   const steady = Array.from({ length: 60 * 40 }, (_, i): SeedCall => ({ atMs: t0 + i * 90_000, agent: "new", server: "files", tool: "list" }));
   await insertCalls(store, sorted([...steady, ...burst(t0 + 40 * hour), ...burst(t0 + 58 * hour)]));
-  const findings = await found("volume", t0, t0 + 59 * hour);
+  const findings = await found("volume", t0 + 36 * hour, t0 + 59 * hour);
   expect(findings.filter((f) => f.entityKind === "agent").map((f) => (f.windowStartMs - t0) / hour)).toEqual([58]);
   expect(findings[0]).toMatchObject({ dataHealth: { degraded: true } });
   expect(findings[0]!.summary).toContain("cold start");
@@ -115,7 +118,7 @@ test("an agent's first write and first high-risk server are one finding a day; i
     work("reader", write)(today + 7 * hour + minute),
     work("reader", vault)(today + 9 * hour),
   ]));
-  const over = { jobs: jobs.filter((j) => j.name === "first-use"), store, fromMs: today + 5 * hour, toMs: today + 10 * hour };
+  const over = { jobs: jobs.filter((j) => j.name === "first-use"), store, fromMs: today + 6.5 * hour, toMs: today + 9.5 * hour };
   const findings = await found("first-use", over.fromMs, over.toMs);
   expect(findings.map((f) => [f.entity, (f.windowEndMs - today) / minute, f.actual, f.severity])).toEqual([
     ["reader", 425, 1, "ticket"],
@@ -159,4 +162,85 @@ test("a task that makes the very same call again and again is a finding, where i
   await clear(store);
   await insertCalls(store, sorted([...ordinary, ...repeated("writes", now + minute, 12, { tool: "write", effect: "write", columns: args("d-3") })]));
   expect(await found("retry-storms", now, now + 5 * minute)).toMatchObject([{ entity: "writes", severity: "page", dataHealth: { degraded: false } }]);
+});
+
+/** Tasks as the proxy's journal has them. */
+async function openTasks(tasks: readonly { id: string; servers: string[]; tools?: string[]; openedMs: number; expiresMs: number }[]): Promise<void> {
+  await store.insert(
+    "control_events",
+    tasks.map(({ id, servers, tools = [], openedMs, expiresMs }, i) => ({
+      journal: "j1", seq: i + 1, at: new Date(openedMs).toISOString(), kind: "task.opened", subject: id, by: "someone@example.com",
+      json: JSON.stringify({ task: { class: "docs", servers, tools, expiresMs } }),
+    })),
+  );
+}
+
+test("tasks that try what they were not opened for, or are let through past their scope or their end, are findings; a class's habit is none", async () => {
+  const now = t0 + 2 * hour;
+  const work = (taskId: string, atMs: number, over: Partial<SeedCall> = {}): SeedCall => ({ atMs, agent: "doc-bot", taskClass: "docs", taskId, server: "files", tool: "read", ...over });
+  const refused = { denied: true, reason: "task_scope" };
+  const past = Array.from({ length: 60 }, (_, i) => [
+    work(`old-${i}`, t0 + i * minute),
+    // Every third task of the class tries the search, as a habit.
+    ...(i % 3 === 0 ? [work(`old-${i}`, t0 + i * minute + 5000, { server: "web", tool: "search", ...refused })] : []),
+  ]).flat();
+  await openTasks([
+    { id: "in-scope", servers: ["files"], openedMs: now, expiresMs: now + hour },
+    { id: "slipped", servers: ["files"], openedMs: now, expiresMs: now + hour },
+    { id: "late", servers: ["files"], openedMs: now - 10 * minute, expiresMs: now + minute },
+  ]);
+  await insertCalls(store, sorted([
+    ...past,
+    work("in-scope", now + 10_000),
+    work("tries", now + 20_000, { server: "mail", tool: "send", effect: "write", ...refused, columns: { attempts: 7 } }),
+    work("tries-too", now + 25_000, { server: "mail", tool: "send", effect: "write", ...refused }),
+    work("habit", now + 30_000, { server: "web", tool: "search", ...refused }),
+    work("slipped", now + 40_000, { server: "mail", tool: "send", effect: "write" }),
+    work("late", now + 30_000),
+    // Within what two clocks may differ.
+    work("late", now + minute + 2000),
+    work("late", now + 3 * minute, { tool: "list" }),
+  ]));
+  const findings = await found("scope-escape", now, now + 5 * minute);
+  expect(findings.map((f) => [f.entity, `${f.server}/${f.tool}`, f.actual, f.severity]).sort()).toEqual([
+    ["late", "files/list", 1, "page"],
+    ["slipped", "mail/send", 1, "page"],
+    ["tries", "mail/send", 7, "ticket"],
+  ]);
+  expect(findings.find((f) => f.entity === "tries")!.summary).toMatch(/tried to call what its task was not opened for: mail\/send, 7 times\. Of 60 pieces of work of this class before, 0 did the same\. 1 more of this class did so/);
+  expect(findings.find((f) => f.entity === "late")!.summary).toContain("went on after its task had ended, and was let through");
+});
+
+test("a value that goes from an untrusted read into a write is a finding where the class does not do so, with the pair of calls; instructions beside it wake somebody", async () => {
+  const now = t0 + 3 * hour;
+  let seq = 0;
+  const call = (taskId: string, step: string, atMs: number, flow: Partial<Record<"path" | "from" | "score", string | number>> = {}): SeedCall => {
+    const [server, tool] = step.split("/") as [string, string];
+    return {
+      atMs, agent: "inbox-bot", taskClass: "inbox", taskId, server, tool, seq: ++seq,
+      effect: tool === "send" || tool === "reply" ? "write" : "read",
+      trusted: step !== "mail/read",
+      columns: { arg_paths: [flow.path ?? "/id"], arg_digests: [`d${seq}`], arg_flow_from: [flow.from ?? 0], arg_flow_scores: [flow.score ?? 0] },
+    };
+  };
+  /** Reads a message and does something with a value out of it. */
+  const task = (id: string, atMs: number, sink: string, path: string, score = 0): SeedCall[] => {
+    const read = call(id, "mail/read", atMs);
+    return [read, call(id, sink, atMs + 3000, { path, from: seq, score })];
+  };
+  const past = Array.from({ length: 150 }, (_, i) => (i % 2 ? task(`old-${i}`, t0 + i * minute, "mail/reply", "/to", i % 4 === 1 ? 0.7 : 0) : [call(`old-${i}`, "mail/read", t0 + i * minute)])).flat();
+  await insertCalls(store, [
+    ...past,
+    ...task("routine", now, "mail/reply", "/to", 0.7),
+    ...task("strange", now + 10_000, "crm/send", "/account"),
+    ...task("misled", now + 20_000, "mail/send", "/to", 0.9),
+  ]);
+  const findings = await found("taint-flows", now, now + 5 * minute);
+  expect(findings.map((f) => [f.entity, f.tool, f.severity])).toEqual([["misled", "send", "page"], ["strange", "send", "ticket"]]);
+  const [misled, strange] = findings;
+  expect(misled!.callIds).toEqual([`p1-${seq - 1}`, `p1-${seq}`]);
+  expect(misled!.summary).toContain(`The argument /to of mail/send (call p1-${seq}) came out of the result of mail/read (call p1-${seq - 1}), beside text that reads as instructions (0.90)`);
+  const [pair] = await store.query<{ source_call: string; sink_call: string }>(misled!.evidenceSql, misled!.evidenceParams);
+  expect([pair!.source_call, pair!.sink_call]).toEqual([expect.stringContaining("mail/read allow ok"), expect.stringContaining("mail/send allow ok")]);
+  expect(strange!.summary).toMatch(/which a third party can write into\. The call was let through\. Of 150 pieces of work of this class that read mail\/read before, 0 passed a value/);
 });

@@ -62,14 +62,14 @@ test("two and a half hours of work with three disturbances give these three, wit
   for (const id of findings.flatMap((f) => f.callIds)) {
     expect(await store.query("SELECT 1 FROM calls WHERE call_id = {id:String}", { id }), id).toHaveLength(1);
   }
-});
+}, 180_000);
 
 test("ordinary work raises nothing", async () => {
   await insertCalls(store, ordinaryTraffic(t0, t0 + 150 * minute, 2));
   const { runs, findings } = await runJobsOver({ jobs: detectors, store, fromMs: t0, toMs: t0 + 150 * minute });
   expect(runs.filter((run) => run.status === "error")).toEqual([]);
   expect(findings.map((f) => f.title)).toEqual([]);
-});
+}, 180_000);
 
 test("a tool that begins to refuse every agent is one finding, of the tool", async () => {
   const calls = ordinaryTraffic(t0, t0 + 100 * minute, 3);

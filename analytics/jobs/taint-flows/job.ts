@@ -1,0 +1,148 @@
+import { loadSql } from "../../../collector/store/sql-file.ts";
+import { compose } from "../../findings/compose.ts";
+import type { Contributor, Finding } from "../../findings/finding.ts";
+import { readShares } from "../../findings/shares.ts";
+import { figure } from "../../findings/title.ts";
+import { entityOf, groupAlike } from "../../findings/work.ts";
+import type { Job, JobContext } from "../../schedule/job.ts";
+import { judgeFlow, type Flows, type FlowThresholds } from "./score.ts";
+
+export interface TaintFlowsConfig extends FlowThresholds {
+  historyMs: number;
+  /** How long before a call the result may have been read that its argument came from. */
+  lookBackMs: number;
+  latenessMs: number;
+  /** From here on the text around a value counts as instructions. */
+  instructionScore: number;
+}
+
+const stepMs = 300_000;
+const version = "1";
+/** Flows looked at in one window, and findings made of them. */
+const most = 500;
+const mostFindings = 20;
+
+const flowsSql = loadSql(new URL("./taint-flows.sql", import.meta.url));
+const evidenceSql = loadSql(new URL("./evidence.sql", import.meta.url));
+const contributorsSql = loadSql(new URL("./contributors.sql", import.meta.url));
+
+interface FlowRow {
+  unit: string;
+  class: string;
+  some_agent: string;
+  some_task: string;
+  some_session: string;
+  source_server: string;
+  source_tool: string;
+  server: string;
+  tool: string;
+  path: string;
+  instructed: number;
+  actual: number;
+  score: number;
+  allowed: number;
+  source_id: string;
+  sink_id: string;
+}
+
+/** Calls that change or send something with an argument that came out of what a stranger may have written. */
+export function taintFlows(config: TaintFlowsConfig): Job {
+  return {
+    name: "taint-flows",
+    cron: "*/5 * * * *",
+    stepMs,
+    windowMs: stepMs,
+    latenessMs: config.latenessMs,
+    async run(context) {
+      const { store, window, logger } = context;
+      const rows = await store.query<FlowRow>(flowsSql, {
+        lookback_from_ms: window.fromMs - config.lookBackMs,
+        window_start_ms: window.fromMs,
+        window_end_ms: window.toMs,
+        instruction_score: config.instructionScore,
+        most,
+      });
+      const alike = groupAlike(rows, (row) => JSON.stringify([row.class, row.source_server, row.source_tool, row.server, row.tool, row.path, row.instructed]));
+      const judged = await Promise.all(alike.map((row) => judge(context, config, row)));
+      const strange = judged.filter((one) => one !== undefined).sort((a, b) => b.row.instructed - a.row.instructed || b.score - a.score || b.row.score - a.row.score);
+      // One piece of work, one finding: its strangest flow, which names how many others there are.
+      const byWork = groupAlike(strange, ({ row }) => row.unit);
+      if (byWork.length > mostFindings) logger.warn({ flows: byWork.length, kept: mostFindings }, "many taint flows at once");
+      return { findings: await Promise.all(byWork.slice(0, mostFindings).map((one) => toFinding(context, config, one))) };
+    },
+  };
+}
+
+interface Strange {
+  row: FlowRow & { alike: number };
+  flows: Flows;
+  score: number;
+  coldStart: boolean;
+  params: Record<string, string | number>;
+}
+
+async function judge({ store, window }: JobContext, config: TaintFlowsConfig, row: FlowRow & { alike: number }): Promise<Strange | undefined> {
+  const params = {
+    history_from_ms: window.fromMs - config.historyMs,
+    window_start_ms: window.fromMs,
+    window_end_ms: window.toMs,
+    unit: row.unit,
+    class: row.class,
+    source_server: row.source_server,
+    source_tool: row.source_tool,
+    server: row.server,
+    tool: row.tool,
+    path: row.path,
+    source_id: row.source_id,
+    sink_id: row.sink_id,
+    min_score: row.instructed === 1 ? config.instructionScore : 0,
+  };
+  const [flows] = await store.query<Flows>(evidenceSql, params);
+  const judged = flows && judgeFlow(flows, row.instructed === 1, config);
+  return judged && { row, flows, ...judged, params };
+}
+
+async function toFinding(context: JobContext, config: TaintFlowsConfig, found: Strange & { alike: number }): Promise<Finding> {
+  const { store, window } = context;
+  const { row, flows, params } = found;
+  const source = `${row.source_server}/${row.source_tool}`;
+  const sink = `${row.server}/${row.tool}`;
+  const [entityKind, entity] = entityOf({ unit: row.unit, agent: row.some_agent, taskId: row.some_task, sessionId: row.some_session });
+  const { history_from_ms, window_start_ms, window_end_ms } = params as Record<string, number>;
+  const shares = await readShares(store, contributorsSql, { history_from_ms: history_from_ms!, window_start_ms: window_start_ms!, window_end_ms: window_end_ms!, unit: row.unit, class: row.class, server: row.server, tool: row.tool, actual: flows.actual, expected: flows.expected });
+  const from: Contributor = { dimension: "source", value: source, windowShare: 1, baselineShare: flows.units === 0 ? 0 : flows.units_with / flows.units, excessShare: 1 };
+  return compose(context, {
+    detector: "taint_flow",
+    version,
+    entityKind,
+    entity,
+    server: row.server,
+    tool: row.tool,
+    agent: row.some_agent,
+    taskClass: row.class.startsWith("agent:") ? "" : row.class,
+    windowStartMs: window.fromMs,
+    windowEndMs: window.toMs,
+    historyFromMs: window.fromMs - config.historyMs,
+    severity: row.instructed === 1 && row.allowed === 1 ? "page" : "ticket",
+    unsure: found.coldStart,
+    score: found.score,
+    unit: "values passed on",
+    actual: flows.actual,
+    expected: flows.expected,
+    expectedLow: 0,
+    expectedHigh: flows.expected_high,
+    sampleSize: flows.units,
+    metric: `Flow to ${sink}`.slice(0, 48),
+    summary:
+      `The argument ${row.path} of ${sink} (call ${row.sink_id}) came out of the result of ${source} (call ${row.source_id})` +
+      `${row.instructed === 1 ? `, beside text that reads as instructions (${figure(row.score)})` : ", which a third party can write into"}. ` +
+      `${row.allowed === 1 ? "The call was let through. " : "The call was not let through. "}` +
+      `Of ${flows.units} pieces of work of this class that read ${source} before, ${flows.units_with} passed ${row.instructed === 1 ? "such a value" : "a value"} on to that argument.` +
+      (found.alike > 0 ? ` ${found.alike} more unusual flows in this piece of work.` : "") +
+      (row.alike > 0 ? ` ${row.alike} more of this class did the same in this window.` : "") +
+      (found.coldStart ? " The class is hardly known: cold start." : ""),
+    contributors: [from, ...shares],
+    callIds: [row.source_id, row.sink_id],
+    evidence: { sql: evidenceSql, params },
+  });
+}
