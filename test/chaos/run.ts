@@ -59,24 +59,18 @@ writeFileSync(clockFile, "0");
 const ports = (await freePorts(4)) as [number, number, number, number];
 const batches = await startBatchRelay(`http://127.0.0.1:${ports[1]}`, random);
 const network = await startTcpRelay({ host: "127.0.0.1", port: Number(new URL(batches.url).port) });
+function server(name: string, riskTier: string) {
+  return { name, owner: "chaos", contact: "chaos@example.com", riskTier, lifecycle: "approved", endpoint: { transport: "streamable-http", url: upstream.url } };
+}
 const upstream = await startChildServer(new URL("../bench/upstream.ts", import.meta.url));
 const stack = await startStack({
   dir,
   ports,
   roles: ["store", "collector", "proxy"],
-  servers: [
-    {
-      name: "echo",
-      owner: "chaos",
-      contact: "chaos@example.com",
-      riskTier: "low",
-      lifecycle: "approved",
-      endpoint: { transport: "streamable-http", url: upstream.url },
-    },
-  ],
-  rules: [{ id: "all", effect: "allow", match: { servers: ["echo"] } }],
+  servers: [server("echo", "medium"), server("notes", "low")],
+  rules: [{ id: "all", effect: "allow", match: { servers: ["echo", "notes"] } }],
   agents: ["chaos"],
-  config: { proxy: { spoolMaxBytes, workers: 2 }, audit: { checkpointMs: 2000 } },
+  config: { proxy: { spoolMaxBytes, workers: 2, whenAuditUnavailable: { low: "continue" } }, audit: { checkpointMs: 2000 } },
   roleEnv: {
     proxy: {
       SIGNALBOX_COLLECTOR_URL: network.url,
@@ -85,11 +79,14 @@ const stack = await startStack({
     },
   },
 });
-const load = startLoad({ origin: stack.proxyUrl, path: "/mcp/echo", headers: { authorization: `Bearer ${stack.keys.get("chaos") ?? ""}` }, connections: 8 });
+const headers = { authorization: `Bearer ${stack.keys.get("chaos") ?? ""}` };
+const load = startLoad({ origin: stack.proxyUrl, path: "/mcp/echo", headers, connections: 8, firstId: 1_000_000 });
 const books = keepBooks(stack);
 const world: World = {
   stack,
   load,
+  books,
+  startUnblocked: () => startLoad({ origin: stack.proxyUrl, path: "/mcp/notes", headers, connections: 4, firstId: 5_000_000 }),
   random,
   network,
   batches,
