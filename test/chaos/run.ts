@@ -104,7 +104,9 @@ const checks: ChaosCheck[] = [];
 try {
   for (const [i, fault] of chosen.entries()) {
     say(`${fault.name}: ${fault.what}`);
-    rows.push(await runFault(fault, world, books, !short || i === chosen.length - 1));
+    const row = await runFault(fault, world, books, !short || i === chosen.length - 1);
+    rows.push(row);
+    say(row.skipped ?? `  lost ${row.lost}, duplicated ${row.duplicated}, gaps ${row.named || row.gaps}, recovered in ${row.recoverySeconds.toFixed(1)} s${holds(row) ? "" : `; ${row.problems.length} problems`}`);
   }
   await load.stop();
   if (!values.only) checks.push(...(await checkTampering(stack)));
