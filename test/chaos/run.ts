@@ -13,7 +13,7 @@ import { freePorts, startStack } from "../support/stack.ts";
 import { waitFor } from "../support/wait.ts";
 import { keepBooks, type ChaosCheck } from "./check.ts";
 import type { World } from "./fault.ts";
-import { faults } from "./faults/index.ts";
+import { faults, longOnly } from "./faults/index.ts";
 import { startLoad } from "./load.ts";
 import { startBatchRelay, startTcpRelay } from "./relay.ts";
 import { holds, runFault, type Row } from "./run-fault.ts";
@@ -45,7 +45,7 @@ if (unknown.length > 0) {
   console.error(`chaos: no fault is named ${unknown.join(", ")}; --help lists them`);
   process.exit(2);
 }
-const chosen = all.filter((fault) => values.only?.includes(fault.name) ?? (!short || fault.name !== "kill-backend"));
+const chosen = all.filter((fault) => values.only?.includes(fault.name) ?? !(short && longOnly.has(fault.name)));
 const random = seededRandom(Number(values.seed));
 const say = (line: string): void => void (values.json ? undefined : console.log(line));
 

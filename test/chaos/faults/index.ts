@@ -28,3 +28,6 @@ export function faults(outageSeconds: number): Fault[] {
     destroyedTail(),
   ];
 }
+
+/** What the quick form leaves out: what takes long, and what another one goes through as well. */
+export const longOnly: ReadonlySet<string> = new Set(["kill-worker", "kill-backend", "collector-down", "disk-full", "spool-full", "read-only"]);
