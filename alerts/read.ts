@@ -20,6 +20,7 @@ const jobOf: Readonly<Record<Finding["detector"], string>> = {
   sequence_gap: "sequence-gaps",
   late_record: "sequence-gaps",
   duplicate_record: "sequence-gaps",
+  unrecorded_calls: "sequence-gaps",
   control_change: "control-changes",
   deprecated_use: "deprecated-servers",
 };

@@ -89,7 +89,7 @@ export class SegmentLog {
 
   #takesMore({ records, bytes, openedMs }: Segment): boolean {
     const { segmentBytes, segmentMs, clock } = this.#options;
-    return records === 0 || (bytes < segmentBytes && clock.nowMs() - openedMs < segmentMs);
+    return records === 0 || (bytes < segmentBytes && uptimeMs(clock) - openedMs < segmentMs);
   }
 
   async #roll(): Promise<{ segment: Segment; file: AppendFile }> {
@@ -97,11 +97,14 @@ export class SegmentLog {
     const path = join(dir, segmentName(this.#nextSeq));
     const file = await disk.openAppend(path, { reserve: true });
     await this.#current?.file.close().catch(() => {});
-    const segment = { firstSeq: this.#nextSeq, path, bytes: 0, records: 0, openedMs: clock.nowMs() };
+    const segment = { firstSeq: this.#nextSeq, path, bytes: 0, records: 0, openedMs: uptimeMs(clock) };
     this.#segments.push(segment);
     return (this.#current = { segment, file });
   }
 }
+
+/** A wall clock that is set back would keep a segment from being sealed, and so from being deleted. */
+const uptimeMs = (clock: Clock): number => Number(clock.monotonicNs() / 1_000_000n);
 
 function ignoreMissing(error: unknown): void {
   if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;

@@ -17,6 +17,8 @@ export interface BookKeeper {
   /** Resolves when every answered call is in `calls`, or after the time. */
   settle(answered: ReadonlySet<string>, timeoutMs: number): Promise<void>;
   check(answered: ReadonlySet<string>): Promise<Books>;
+  /** Calls that the register says were let through unrecorded, and how many calls to the server are in it one by one. */
+  letThrough(server: string): Promise<{ counted: number; recorded: number }>;
   /** Runs `signalbox audit verify`; null when it finds nothing. */
   verify(): Promise<string | null>;
   close(): Promise<void>;
@@ -54,6 +56,10 @@ export function keepBooks(stack: Stack): BookKeeper {
         gaps: (await numbers(GAPS)).n ?? 0,
         problems,
       };
+    },
+    async letThrough(server) {
+      const found = await numbers(`SELECT sumIf(attempts, outcome = 'unrecorded') AS counted, countIf(outcome != 'unrecorded') AS recorded FROM calls WHERE server = '${server}'`);
+      return { counted: found.counted ?? 0, recorded: found.recorded ?? 0 };
     },
     async verify() {
       const { code, stdout, stderr } = await signalbox(["--config", stack.configFile, "audit", "verify"], { cwd: stack.dir });

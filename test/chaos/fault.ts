@@ -1,5 +1,6 @@
 import type { Random } from "../support/random.ts";
 import type { Stack } from "../support/stack.ts";
+import type { BookKeeper } from "./check.ts";
 import type { Load } from "./load.ts";
 import type { BatchRelay, TcpRelay } from "./relay.ts";
 import type { SpoolDisk } from "./spool-disk.ts";
@@ -8,7 +9,10 @@ import type { SpoolDisk } from "./spool-disk.ts";
 export interface World {
   readonly stack: Stack;
   readonly load: Load;
+  /** Starts calls to a server whose risk tier goes on while nothing can be recorded. */
+  startUnblocked(): Load;
   readonly random: Random;
+  readonly books: BookKeeper;
   /** proxy -> network -> batches -> collector */
   readonly network: TcpRelay;
   readonly batches: BatchRelay;
@@ -37,6 +41,6 @@ export interface Fault {
   heal(world: World): Promise<void>;
   /** Whether calls may go unanswered while it lasts: `refused` are those that the proxy turned down for want of a record. */
   readonly expected: { readonly refused: "none" | "some"; readonly failed: "none" | "any"; readonly gaps: number };
-  /** Records that were destroyed and named as such before they were put back. */
+  /** What the program reported as missing, and it was: records that were destroyed, calls that were let through. */
   readonly named?: () => string;
 }

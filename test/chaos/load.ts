@@ -7,6 +7,8 @@ export interface LoadOptions {
   readonly path: string;
   readonly headers: Record<string, string>;
   readonly connections: number;
+  /** Of seven digits. Every call has an id of its own, over all loads. */
+  readonly firstId: number;
 }
 
 /** Calls that go on until they are told to stop. */
@@ -22,6 +24,9 @@ export interface Load {
   rate: number;
   stop(): Promise<void>;
 }
+
+/** What a request's body counts from. */
+const FIRST_ID = 1_000_000;
 
 /** After a call that failed: without a pause the loop would only spin while the proxy is down. */
 const AFTER_FAILURE_MS = 20;
@@ -39,8 +44,8 @@ export function startLoad(options: LoadOptions): Load {
   let stopping: Promise<void> | undefined;
 
   const one = async (): Promise<boolean> => {
-    const n = counts.attempts++;
-    const id = String(1_000_000 + n);
+    const n = options.firstId - FIRST_ID + counts.attempts++;
+    const id = String(FIRST_ID + n);
     try {
       const response = await pool.request({ path: options.path, method: "POST", headers, body: body(n) });
       const text = await response.body.text();

@@ -13,7 +13,7 @@ import { freePorts, startStack } from "../support/stack.ts";
 import { waitFor } from "../support/wait.ts";
 import { keepBooks, type ChaosCheck } from "./check.ts";
 import type { World } from "./fault.ts";
-import { faults } from "./faults/index.ts";
+import { faults, longOnly } from "./faults/index.ts";
 import { startLoad } from "./load.ts";
 import { startBatchRelay, startTcpRelay } from "./relay.ts";
 import { holds, runFault, type Row } from "./run-fault.ts";
@@ -45,7 +45,7 @@ if (unknown.length > 0) {
   console.error(`chaos: no fault is named ${unknown.join(", ")}; --help lists them`);
   process.exit(2);
 }
-const chosen = all.filter((fault) => values.only?.includes(fault.name) ?? (!short || fault.name !== "kill-backend"));
+const chosen = all.filter((fault) => values.only?.includes(fault.name) ?? !(short && longOnly.has(fault.name)));
 const random = seededRandom(Number(values.seed));
 const say = (line: string): void => void (values.json ? undefined : console.log(line));
 
@@ -59,24 +59,18 @@ writeFileSync(clockFile, "0");
 const ports = (await freePorts(4)) as [number, number, number, number];
 const batches = await startBatchRelay(`http://127.0.0.1:${ports[1]}`, random);
 const network = await startTcpRelay({ host: "127.0.0.1", port: Number(new URL(batches.url).port) });
+function server(name: string, riskTier: string) {
+  return { name, owner: "chaos", contact: "chaos@example.com", riskTier, lifecycle: "approved", endpoint: { transport: "streamable-http", url: upstream.url } };
+}
 const upstream = await startChildServer(new URL("../bench/upstream.ts", import.meta.url));
 const stack = await startStack({
   dir,
   ports,
   roles: ["store", "collector", "proxy"],
-  servers: [
-    {
-      name: "echo",
-      owner: "chaos",
-      contact: "chaos@example.com",
-      riskTier: "low",
-      lifecycle: "approved",
-      endpoint: { transport: "streamable-http", url: upstream.url },
-    },
-  ],
-  rules: [{ id: "all", effect: "allow", match: { servers: ["echo"] } }],
+  servers: [server("echo", "medium"), server("notes", "low")],
+  rules: [{ id: "all", effect: "allow", match: { servers: ["echo", "notes"] } }],
   agents: ["chaos"],
-  config: { proxy: { spoolMaxBytes, workers: 2 }, audit: { checkpointMs: 2000 } },
+  config: { proxy: { spoolMaxBytes, workers: 2, whenAuditUnavailable: { low: "continue" } }, audit: { checkpointMs: 2000 } },
   roleEnv: {
     proxy: {
       SIGNALBOX_COLLECTOR_URL: network.url,
@@ -85,11 +79,14 @@ const stack = await startStack({
     },
   },
 });
-const load = startLoad({ origin: stack.proxyUrl, path: "/mcp/echo", headers: { authorization: `Bearer ${stack.keys.get("chaos") ?? ""}` }, connections: 8 });
+const headers = { authorization: `Bearer ${stack.keys.get("chaos") ?? ""}` };
+const load = startLoad({ origin: stack.proxyUrl, path: "/mcp/echo", headers, connections: 8, firstId: 1_000_000 });
 const books = keepBooks(stack);
 const world: World = {
   stack,
   load,
+  books,
+  startUnblocked: () => startLoad({ origin: stack.proxyUrl, path: "/mcp/notes", headers, connections: 4, firstId: 5_000_000 }),
   random,
   network,
   batches,
@@ -107,7 +104,9 @@ const checks: ChaosCheck[] = [];
 try {
   for (const [i, fault] of chosen.entries()) {
     say(`${fault.name}: ${fault.what}`);
-    rows.push(await runFault(fault, world, books, !short || i === chosen.length - 1));
+    const row = await runFault(fault, world, books, !short || i === chosen.length - 1);
+    rows.push(row);
+    say(row.skipped ?? `  lost ${row.lost}, duplicated ${row.duplicated}, gaps ${row.named || row.gaps}, recovered in ${row.recoverySeconds.toFixed(1)} s${holds(row) ? "" : `; ${row.problems.length} problems`}`);
   }
   await load.stop();
   if (!values.only) checks.push(...(await checkTampering(stack)));

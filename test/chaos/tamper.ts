@@ -16,7 +16,7 @@ export async function checkTampering(stack: Stack): Promise<ChaosCheck[]> {
   const command = (query: string): Promise<unknown> => client.command({ query });
   try {
     const target = await (
-      await client.query({ query: "SELECT producer, toString(seq) AS seq FROM calls ORDER BY cityHash64(producer, seq) LIMIT 1", format: "JSONEachRow" })
+      await client.query({ query: "SELECT producer, toString(seq) AS seq FROM calls WHERE reason = 'rule' ORDER BY cityHash64(producer, seq) LIMIT 1", format: "JSONEachRow" })
     ).json<{ producer: string; seq: string }>();
     const { producer, seq } = target[0] ?? { producer: "", seq: "0" };
     const where = `producer = '${producer}' AND seq = ${seq}`;

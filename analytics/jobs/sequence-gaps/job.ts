@@ -9,6 +9,7 @@ import {
   describeDoubled,
   describeGaps,
   describeLate,
+  describeUnrecorded,
   doubled,
   incomplete,
   late,
@@ -16,6 +17,7 @@ import {
   type Completeness,
   type Gap,
   type ProducerRange,
+  type Unrecorded,
 } from "./score.ts";
 
 export interface SequenceGapsConfig {
@@ -29,9 +31,11 @@ const stepMs = 300_000;
 const rangesSql = loadSql(new URL("./sequence-gaps.sql", import.meta.url));
 const gapsSql = loadSql(new URL("./gaps.sql", import.meta.url));
 const duplicatesSql = loadSql(new URL("./duplicates.sql", import.meta.url));
+const unrecordedSql = loadSql(new URL("./unrecorded.sql", import.meta.url));
 const arrivalsSql = loadSql(new URL("./arrivals.sql", import.meta.url));
 
-/** Records that a producer numbered and the store doesn't have, has twice, or got late. The figures are kept for every
+/** Records that a producer numbered and the store doesn't have, has twice, or got late, and calls that it let through without
+ * one. The figures are kept for every
  * window, whether or not they are a finding. */
 export function sequenceGaps(settings: SequenceGapsConfig): Job {
   return {
@@ -52,6 +56,7 @@ export function sequenceGaps(settings: SequenceGapsConfig): Job {
         ...incomplete(ranges).map((range) => gapFinding(context, config, range)),
         ...doubled(ranges).map((range) => duplicateFinding(context, config, range)),
         ...late(arrivals).map((one) => lateFinding(context, config, one)),
+        ...(await readUnrecorded(context, config)).map((one) => unrecordedFinding(context, config, one)),
       ]);
       return { findings };
     },
@@ -81,6 +86,13 @@ async function readArrivals(context: JobContext, config: SequenceGapsConfig): Pr
   type Row = { producer: string; worst: string } & Record<"arrived" | "actual" | "p50_ms" | "p99_ms" | "max_ms", number>;
   const rows = await context.store.query<Row>(arrivalsSql, { ...arrivalsOf(context, config), only: "" });
   return rows.map((row) => ({ producer: row.producer, arrived: row.arrived, late: row.actual, p50Ms: row.p50_ms, p99Ms: row.p99_ms, maxMs: row.max_ms, worstCall: row.worst }));
+}
+
+async function readUnrecorded(context: JobContext, config: SequenceGapsConfig): Promise<Unrecorded[]> {
+  const { late_after_ms: _, ...params } = arrivalsOf(context, config);
+  type Row = { producer: string; who: string[]; call: string } & Record<"actual" | "at_least" | "from_ms" | "to_ms", number>;
+  const rows = await context.store.query<Row>(unrecordedSql, { ...params, only: "" });
+  return rows.map((row) => ({ producer: row.producer, calls: row.actual, atLeast: row.at_least === 1, fromMs: row.from_ms, toMs: row.to_ms, who: row.who, callId: row.call }));
 }
 
 async function keep({ store, window, nowMs }: JobContext, { lateAfterMs }: SequenceGapsConfig, figures: readonly Completeness[]): Promise<void> {
@@ -161,6 +173,22 @@ async function lateFinding(context: JobContext, config: SequenceGapsConfig, arri
     callIds: [arrivals.worstCall],
     evidenceSql: arrivalsSql.text,
     evidenceParams: { ...arrivalsOf(context, config), only: producer },
+  };
+}
+
+async function unrecordedFinding(context: JobContext, config: SequenceGapsConfig, unrecorded: Unrecorded): Promise<Finding> {
+  const { producer, calls } = unrecorded;
+  const { late_after_ms: _, ...params } = arrivalsOf(context, config);
+  return {
+    ...(await common(context, config, "unrecorded_calls", producer, { actual: calls, expected: 0, metric: "Unrecorded calls", ratio: unrecorded.atLeast ? "at least" : "let through" })),
+    severity: "page",
+    score: calls,
+    unit: "calls",
+    sampleSize: calls,
+    summary: describeUnrecorded(unrecorded),
+    callIds: [unrecorded.callId],
+    evidenceSql: unrecordedSql.text,
+    evidenceParams: { ...params, only: producer },
   };
 }
 

@@ -20,6 +20,18 @@ export interface Arrivals {
   worstCall: string;
 }
 
+/** Calls that went on while nothing could be recorded, as their producer counted them. */
+export interface Unrecorded {
+  producer: string;
+  calls: number;
+  atLeast: boolean;
+  fromMs: number;
+  toMs: number;
+  /** `agent at server`, at most 20. */
+  who: string[];
+  callId: string;
+}
+
 /** Missing numbers, both ends included, with the stored records on both sides; '' where the gap opens the range. */
 export interface Gap {
   fromSeq: number;
@@ -72,6 +84,14 @@ export function describeLate({ producer, arrived, late, maxMs, worstCall }: Arri
   return (
     `${late} of the ${arrived} records of producer ${producer} that came in were stored more than ${seconds(lateAfterMs)} s after their calls ended, ` +
     `${worstCall} ${seconds(maxMs)} s after. What looked at those times before has not seen them.`
+  );
+}
+
+export function describeUnrecorded({ producer, calls, atLeast, fromMs, toMs, who }: Unrecorded): string {
+  const iso = (ms: number): string => new Date(ms).toISOString();
+  return (
+    `Producer ${producer} let ${atLeast ? "at least " : ""}${calls} calls through from ${iso(fromMs)} to ${iso(toMs)} while it could record none: ${who.join(", ").slice(0, 1000)}. ` +
+    "The risk tier's setting allows that; of these calls the register has the number and nothing else."
   );
 }
 

@@ -103,13 +103,21 @@ export async function openCheckpointLog(dir: string, clock: Clock): Promise<Chec
     return key;
   };
 
+  /** Who only asks for the state must not read a line while it is being appended: it would count twice. */
+  let working: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = working.then(work);
+    working = done.catch(() => {});
+    return done;
+  };
+
   await locked(dir, signer);
   return {
     dir,
     file,
-    state: refresh,
+    state: () => inTurn(refresh),
     checkpoint: (claim) =>
-      locked(dir, async () => {
+      inTurn(() => locked(dir, async () => {
         const key = await signer();
         const claimed = await claim(await refresh());
         if (!claimed) return null;
@@ -119,13 +127,13 @@ export async function openCheckpointLog(dir: string, clock: Clock): Promise<Chec
         ) as Checkpoint;
         await append(entry);
         return entry;
-      }),
+      })),
     rotate: () =>
-      locked(dir, async () => {
+      inTurn(() => locked(dir, async () => {
         const statement = await introduce(await signer(), await makeNextKey(dir));
         await adoptNextKey(dir);
         return statement;
-      }),
+      })),
   };
 }
 

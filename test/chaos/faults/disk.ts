@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { waitFor } from "../../support/wait.ts";
 import type { Fault, World } from "../fault.ts";
+import type { Load } from "../load.ts";
 
 const unable = ({ disk }: World): string | null => (disk === null ? "no file system can be mounted here: run it as root" : null);
 
@@ -45,6 +46,44 @@ export const diskFilled: Fault = {
   },
   expected: { refused: "some", failed: "none", gaps: 0 },
 };
+
+/**
+ * A tier that goes on without a record. What the register says of it in the end must be exactly the calls that were answered:
+ * the ones with a record of their own, and the number of the others.
+ */
+export function diskFullGoingOn(): Fault {
+  let calls: Load | null = null;
+  let named = "";
+  return {
+    name: "disk-full-continue",
+    what: "disk full: a tier that continues unrecorded",
+    unable,
+    async inject(world) {
+      calls = world.startUnblocked();
+      await waitFor("calls to be answered", () => calls!.answered.size >= 20);
+      world.disk?.fill(0);
+    },
+    async endure(world) {
+      await untilRefused(world);
+      const before = calls!.answered.size;
+      await waitFor("calls to go on", () => calls!.answered.size >= before + 50);
+      if (calls!.refused > 0) throw new Error(`${calls!.refused} calls were refused that were to go on`);
+    },
+    async heal({ disk, books }) {
+      disk?.free();
+      await calls?.stop();
+      const answered = calls?.answered.size ?? 0;
+      const told = await waitFor("the register to have all of them", async () => {
+        const { counted, recorded } = await books.letThrough("notes");
+        return counted + recorded >= answered ? { counted, recorded } : null;
+      });
+      if (told.counted + told.recorded !== answered) throw new Error(`${answered} calls were answered; ${told.recorded} are on record and ${told.counted} are said to be not`);
+      named = `${told.counted} of ${told.counted} counted`;
+    },
+    expected: { refused: "some", failed: "none", gaps: 0 },
+    named: () => named,
+  };
+}
 
 /** The limit that is set for it, and not the disk's. */
 export const spoolFull: Fault = {

@@ -1,6 +1,6 @@
 import type { Fault } from "../fault.ts";
 import { clockJumps } from "./clock.ts";
-import { diskFilled, diskFull, readOnly, spoolFull } from "./disk.ts";
+import { diskFilled, diskFull, diskFullGoingOn, readOnly, spoolFull } from "./disk.ts";
 import { kill } from "./kill.ts";
 import { disorder, halfOpen } from "./network.ts";
 import { outage } from "./outage.ts";
@@ -17,6 +17,7 @@ export function faults(outageSeconds: number): Fault[] {
     outage("store", outageSeconds),
     outage("collector", outageSeconds),
     diskFull,
+    diskFullGoingOn(),
     diskFilled,
     spoolFull,
     readOnly,
@@ -27,3 +28,6 @@ export function faults(outageSeconds: number): Fault[] {
     destroyedTail(),
   ];
 }
+
+/** What the quick form leaves out: what takes long, and what another one goes through as well. */
+export const longOnly: ReadonlySet<string> = new Set(["kill-worker", "kill-backend", "collector-down", "disk-full", "spool-full", "read-only"]);

@@ -121,6 +121,21 @@ test("records that a producer numbered and the store doesn't have are found, onc
   await expectReproduced(store, findings);
 });
 
+test("calls that were let through unrecorded are a finding that says how many, whose and when", async () => {
+  const step = 5 * minute;
+  const nowMs = Date.now();
+  const count = (seq: number, agent: string, attempts: number, changes: Partial<SeedCall> = {}): SeedCall => ({ atMs: nowMs - 20 * minute, agent, server: "files", tool: "", producer: "p8", seq, columns: { attempts, outcome: "unrecorded", error_type: agent === "b" ? "unrecorded_at_least" : "unrecorded" }, ...changes });
+  await insertCalls(store, [count(1, "a", 30), count(2, "b", 12, { atMs: nowMs - 10 * minute }), { atMs: nowMs, agent: "a", server: "files", tool: "list", producer: "p8", seq: 3 }]);
+  const [stored] = await store.query<{ at: string }>("SELECT toString(toUnixTimestamp64Milli(max(stored_at))) AS at FROM calls");
+  const toMs = (Math.floor(Number(stored!.at) / step) + 1) * step;
+  const { findings } = await runJobsOver({ jobs: detectors.filter((job) => job.name === "sequence-gaps"), store, fromMs: toMs - step, toMs });
+  const found = findings.filter((f) => f.detector === "unrecorded_calls");
+  expect(found).toMatchObject([{ entity: "p8", actual: 42, expected: 0, severity: "page", callIds: ["p8-1"] }]);
+  expect(found[0]!.summary).toContain(`let at least 42 calls through from ${new Date(nowMs - 20 * minute).toISOString()}`);
+  expect(found[0]!.summary).toContain("a at files, b at files");
+  await expectReproduced(found);
+});
+
 test("records that come in late or twice are findings, and every window's figures are kept", async () => {
   const step = 5 * minute;
   const gaps = detectors.filter((job) => job.name === "sequence-gaps");

@@ -1,9 +1,11 @@
-import { readdir, stat } from "node:fs/promises";
+import { readdir, rm, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Ballast } from "../../../collector/audit/ballast.ts";
-import { BALLAST_FILE } from "../../../collector/audit/layout.ts";
-import { tempDir } from "./spools.ts";
+import { BALLAST_FILE, CURSOR_FILE } from "../../../collector/audit/layout.ts";
+import { waitFor } from "../../support/wait.ts";
+import { draft } from "./drafts.ts";
+import { spoolIn, tempDir } from "./spools.ts";
 
 const full = (): Error => Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
 
@@ -33,5 +35,22 @@ describe("a spool's ballast", () => {
     await expect(ballast.makeRoomFor(() => Promise.reject(new Error("i/o error")))).rejects.toThrow("i/o error");
     expect(ballast.whole).toBe(true);
     await expect(ballast.makeRoomFor(() => Promise.reject(full()))).rejects.toThrow("no space left");
+  });
+
+  test("goes where delivery meets a full disk; no record is taken until it is back", async () => {
+    const dir = await tempDir();
+    const spool = await spoolIn(dir);
+    await spool.append(draft(1)).durable;
+    // Opened and written to as any file, and always full.
+    await symlink("/dev/full", join(dir, `${CURSOR_FILE}.next`));
+    await expect(spool.delivery.beginSending(1, 1)).rejects.toMatchObject({ code: "ENOSPC" });
+    expect(spool.available).toBe(false);
+    expect(() => spool.append(draft(2))).toThrow("its disk is full");
+
+    await rm(join(dir, `${CURSOR_FILE}.next`));
+    await spool.delivery.beginSending(1, 1);
+    await waitFor("the ballast to be back", () => spool.available, { everyMs: 2 });
+    expect(await readdir(dir)).toContain(BALLAST_FILE);
+    expect(spool.append(draft(2)).seq).toBe(2);
   });
 });

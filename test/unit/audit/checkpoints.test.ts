@@ -53,6 +53,21 @@ describe("a checkpoint log", () => {
     expect(await problemsOf(dir)).toEqual([]);
   });
 
+  test("is written to while others ask for its state", async () => {
+    const dir = await tempDir();
+    const log = await openCheckpointLog(dir, clock);
+    let asking = true;
+    const ask = async (): Promise<void> => {
+      while (asking) await log.state();
+    };
+    const asked = [ask(), ask(), ask()];
+    for (let n = 1; n <= 100; n++) await log.checkpoint(async (state) => claim((state.heads.get("px-1")?.seq ?? 0) + 1));
+    asking = false;
+    await Promise.all(asked);
+    expect(await problemsOf(dir)).toEqual([]);
+    expect((await log.state()).heads.get("px-1")!.seq).toBe(100);
+  });
+
   test("is gone on with by the next process, and cuts what a crash left of a line", async () => {
     const dir = await tempDir();
     await (await openCheckpointLog(dir, clock)).checkpoint(async () => claim(1));

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { breakBetween } from "../../../collector/audit/chain.ts";
 import { listSegments, segmentName } from "../../../collector/audit/layout.ts";
-import { manualClock } from "../../../collector/kernel/clock.ts";
+import { manualClock, shiftedClock } from "../../../collector/kernel/clock.ts";
 import { openSpoolReader } from "../../../collector/audit/reader.ts";
 import { Findings } from "../../../collector/audit/verify-report.ts";
 import { verifySpool } from "../../../collector/audit/verify-spool.ts";
@@ -123,6 +123,20 @@ describe("segments", () => {
     await spool.append(draft(4)).durable;
     expect((await listSegments(dir)).map((s) => s.firstSeq)).toEqual([1, 3, 4]);
     expect(await readdir(dir)).toContain(segmentName(4));
+  });
+
+  test("grow old by the time that passes, whatever the wall clock is set to", async () => {
+    const dir = await tempDir();
+    const passing = manualClock(START_MS);
+    let offsetMs = 0;
+    const spool = await spoolIn(dir, { clock: shiftedClock(passing, () => offsetMs), segmentMs: 10_000 });
+    await spool.append(draft(1)).durable;
+    offsetMs = 3_600_000;
+    await spool.append(draft(2)).durable;
+    offsetMs = -3_600_000;
+    passing.advanceMs(10_000);
+    await spool.append(draft(3)).durable;
+    expect((await listSegments(dir)).map((s) => s.firstSeq)).toEqual([1, 3]);
   });
 
   test("are deleted when they are acknowledged and sealed, and only then", async () => {
