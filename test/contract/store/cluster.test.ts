@@ -30,7 +30,7 @@ describe("a cluster's tables", () => {
     for (const statement of statements) {
       const text = statement.replaceAll("main", "nodes").replace(/[\\']/g, "\\$&");
       const [row] = await engine.run<{ sql: string }>(`SELECT formatQuerySingleLine('${text}') AS sql`);
-      expect(row?.sql).toContain("ON CLUSTER nodes");
+      if (!row?.sql.startsWith("INSERT INTO")) expect(row?.sql).toContain("ON CLUSTER nodes");
     }
   });
 

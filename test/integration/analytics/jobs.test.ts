@@ -133,7 +133,7 @@ test("calls that were let through unrecorded are a finding that says how many, w
   expect(found).toMatchObject([{ entity: "p8", actual: 42, expected: 0, severity: "page", callIds: ["p8-1"] }]);
   expect(found[0]!.summary).toContain(`let at least 42 calls through from ${new Date(nowMs - 20 * minute).toISOString()}`);
   expect(found[0]!.summary).toContain("a at files, b at files");
-  await expectReproduced(found);
+  await expectReproduced(store, found);
 });
 
 test("records that come in late or twice are findings, and every window's figures are kept", async () => {
