@@ -43,10 +43,9 @@ export function usersStatements(options: UsersOptions): string[] {
 export function tablesOf(migrations: readonly Migration[]): string[] {
   const names = new Set<string>();
   for (const { text } of migrations) {
-    for (const [, verb, name] of text.matchAll(/^(CREATE|DROP)\b(?: OR REPLACE)? (?:TABLE|VIEW) IF (?:NOT )?EXISTS (\w+)|^CREATE OR REPLACE VIEW (\w+)/gm)) {
-      if (name === undefined) continue;
-      if (verb === "CREATE") names.add(name);
-      else names.delete(name);
+    for (const [, verb, name] of text.matchAll(/^(CREATE|DROP)\b(?: OR REPLACE)? (?:TABLE|VIEW)(?: IF (?:NOT )?EXISTS)? (\w+)/gm)) {
+      if (verb === "CREATE") names.add(name!);
+      else names.delete(name!);
     }
   }
   return [...names, "schema_migrations"].sort();
