@@ -1,3 +1,5 @@
+import type { Statement } from "./compose.ts";
+
 /** Who a piece of work belongs to, as the SQL files give it. */
 export interface Work {
   /** `task <id>`, `trace <agent> <id>`, `session <agent> <id>` or a burst of an agent's calls. */
@@ -5,6 +7,21 @@ export interface Work {
   agent: string;
   taskId: string;
   sessionId: string;
+}
+
+/** A row about one piece of work: `class` is its task class, or `agent:` and the agent that has none. */
+export interface WorkRow {
+  unit: string;
+  class: string;
+  some_agent: string;
+  some_task: string;
+  some_session: string;
+}
+
+/** What a finding about a piece of work says of it. */
+export function ofWork(row: WorkRow): Pick<Statement, "entityKind" | "entity" | "agent" | "taskClass"> {
+  const [entityKind, entity] = entityOf({ unit: row.unit, agent: row.some_agent, taskId: row.some_task, sessionId: row.some_session });
+  return { entityKind, entity, agent: row.some_agent, taskClass: row.class.startsWith("agent:") ? "" : row.class };
 }
 
 /** The entity that a finding about a piece of work is of. */

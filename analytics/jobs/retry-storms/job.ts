@@ -3,7 +3,7 @@ import { compose } from "../../findings/compose.ts";
 import type { Finding } from "../../findings/finding.ts";
 import { readShares } from "../../findings/shares.ts";
 import { figure } from "../../findings/title.ts";
-import { entityOf, groupAlike } from "../../findings/work.ts";
+import { groupAlike, ofWork, type WorkRow } from "../../findings/work.ts";
 import type { Job, JobContext } from "../../schedule/job.ts";
 import { judgeRepeats, type Repeats, type RetryThresholds } from "./score.ts";
 
@@ -23,12 +23,7 @@ const stormsSql = loadSql(new URL("./retry-storms.sql", import.meta.url));
 const evidenceSql = loadSql(new URL("./evidence.sql", import.meta.url));
 const contributorsSql = loadSql(new URL("./contributors.sql", import.meta.url));
 
-interface StormRow {
-  unit: string;
-  class: string;
-  some_agent: string;
-  some_task: string;
-  some_session: string;
+interface StormRow extends WorkRow {
   server: string;
   tool: string;
   arguments: string;
@@ -69,17 +64,13 @@ async function toFinding(context: JobContext, config: RetryStormsConfig, row: St
   const judged = repeats && judgeRepeats(repeats, config);
   if (!judged) return undefined;
   const { actual, expected, expected_high: high, units } = repeats;
-  const [entityKind, entity] = entityOf({ unit, agent: row.some_agent, taskId: row.some_task, sessionId: row.some_session });
   const minutes = Math.max(1, Math.round((window.toMs - Number(row.first_ms)) / 60_000));
   return compose(context, {
     detector: "retry_storm",
     version,
-    entityKind,
-    entity,
+    ...ofWork(row),
     server,
     tool,
-    agent: row.some_agent,
-    taskClass: row.class.startsWith("agent:") ? "" : row.class,
     windowStartMs: window.fromMs,
     windowEndMs: window.toMs,
     historyFromMs,

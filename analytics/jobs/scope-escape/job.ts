@@ -3,7 +3,7 @@ import { compose } from "../../findings/compose.ts";
 import type { Finding } from "../../findings/finding.ts";
 import { readShares } from "../../findings/shares.ts";
 import { figure } from "../../findings/title.ts";
-import { entityOf, groupAlike } from "../../findings/work.ts";
+import { groupAlike, ofWork, type WorkRow } from "../../findings/work.ts";
 import type { Job, JobContext } from "../../schedule/job.ts";
 import { judgeEscape, type Escapes, type ScopeThresholds } from "./score.ts";
 
@@ -25,12 +25,7 @@ const contributorsSql = loadSql(new URL("./contributors.sql", import.meta.url));
 
 type How = "task_scope" | "task_class_not_approved" | "task_closed" | "task_expired" | "outside_scope" | "after_end";
 
-interface EscapeRow {
-  unit: string;
-  class: string;
-  some_agent: string;
-  some_task: string;
-  some_session: string;
+interface EscapeRow extends WorkRow {
   server: string;
   tool: string;
   how: How;
@@ -83,16 +78,13 @@ async function toFinding(context: JobContext, config: ScopeEscapeConfig, row: Es
   if (!judged) return undefined;
   const { actual, expected, expected_high, units, units_with } = escapes;
   // A credential whose task is over says no longer whose it was.
-  const [entityKind, entity] = row.some_agent === "" ? (["server", server] as const) : entityOf({ unit, agent: row.some_agent, taskId: row.some_task, sessionId: row.some_session });
+  const work = row.some_agent === "" ? { ...ofWork(row), entityKind: "server" as const, entity: server } : ofWork(row);
   return compose(context, {
     detector: "scope_escape",
     version,
-    entityKind,
-    entity,
+    ...work,
     server,
     tool,
-    agent: row.some_agent,
-    taskClass: row.class.startsWith("agent:") ? "" : row.class,
     windowStartMs: window.fromMs,
     windowEndMs: window.toMs,
     historyFromMs,
@@ -107,7 +99,7 @@ async function toFinding(context: JobContext, config: ScopeEscapeConfig, row: Es
     sampleSize: units,
     metric: "Out of scope",
     summary:
-      `${row.some_agent === "" ? "Somebody" : `The ${entityKind} of ${row.some_agent}`} ${spoken[how]}: ${server}${tool === "" ? "" : `/${tool}`}, ${figure(actual)} times. ` +
+      `${row.some_agent === "" ? "Somebody" : `The ${work.entityKind} of ${row.some_agent}`} ${spoken[how]}: ${server}${tool === "" ? "" : `/${tool}`}, ${figure(actual)} times. ` +
       `Of ${units} pieces of work of this class before, ${units_with} did the same.` +
       (row.alike > 0 ? ` ${row.alike} more of this class did so in this window.` : "") +
       (judged.coldStart ? " The class is hardly known: cold start." : ""),

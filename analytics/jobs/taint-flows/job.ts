@@ -3,7 +3,7 @@ import { compose } from "../../findings/compose.ts";
 import type { Contributor, Finding } from "../../findings/finding.ts";
 import { readShares } from "../../findings/shares.ts";
 import { figure } from "../../findings/title.ts";
-import { entityOf, groupAlike } from "../../findings/work.ts";
+import { groupAlike, ofWork, type WorkRow } from "../../findings/work.ts";
 import type { Job, JobContext } from "../../schedule/job.ts";
 import { judgeFlow, type Flows, type FlowThresholds } from "./score.ts";
 
@@ -26,12 +26,7 @@ const flowsSql = loadSql(new URL("./taint-flows.sql", import.meta.url));
 const evidenceSql = loadSql(new URL("./evidence.sql", import.meta.url));
 const contributorsSql = loadSql(new URL("./contributors.sql", import.meta.url));
 
-interface FlowRow {
-  unit: string;
-  class: string;
-  some_agent: string;
-  some_task: string;
-  some_session: string;
+interface FlowRow extends WorkRow {
   source_server: string;
   source_tool: string;
   server: string;
@@ -107,22 +102,18 @@ async function toFinding(context: JobContext, config: TaintFlowsConfig, found: S
   const { row, flows, params } = found;
   const source = `${row.source_server}/${row.source_tool}`;
   const sink = `${row.server}/${row.tool}`;
-  const [entityKind, entity] = entityOf({ unit: row.unit, agent: row.some_agent, taskId: row.some_task, sessionId: row.some_session });
-  const { history_from_ms, window_start_ms, window_end_ms } = params as Record<string, number>;
-  const shares = await readShares(store, contributorsSql, { history_from_ms: history_from_ms!, window_start_ms: window_start_ms!, window_end_ms: window_end_ms!, unit: row.unit, class: row.class, server: row.server, tool: row.tool, actual: flows.actual, expected: flows.expected });
+  const historyFromMs = window.fromMs - config.historyMs;
+  const shares = await readShares(store, contributorsSql, { history_from_ms: historyFromMs, window_start_ms: window.fromMs, window_end_ms: window.toMs, unit: row.unit, class: row.class, server: row.server, tool: row.tool, actual: flows.actual, expected: flows.expected });
   const from: Contributor = { dimension: "source", value: source, windowShare: 1, baselineShare: flows.units === 0 ? 0 : flows.units_with / flows.units, excessShare: 1 };
   return compose(context, {
     detector: "taint_flow",
     version,
-    entityKind,
-    entity,
+    ...ofWork(row),
     server: row.server,
     tool: row.tool,
-    agent: row.some_agent,
-    taskClass: row.class.startsWith("agent:") ? "" : row.class,
     windowStartMs: window.fromMs,
     windowEndMs: window.toMs,
-    historyFromMs: window.fromMs - config.historyMs,
+    historyFromMs,
     severity: row.instructed === 1 && row.allowed === 1 ? "page" : "ticket",
     unsure: found.coldStart,
     score: found.score,
