@@ -1,10 +1,12 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import type { LoadJob, LoadReport } from "./load.ts";
+import type { END, LoadJob, LoadReport } from "./load.ts";
 
 /** The load generator as seen from the bench. Jobs run one after another. */
 export interface LoadProcess {
   run(job: LoadJob): Promise<LoadReport>;
+  /** No call of the job under way begins any more; its report comes as usual. */
+  end(): void;
   stop(): void;
 }
 
@@ -18,6 +20,7 @@ export function startLoadProcess(): LoadProcess {
       if (report.errors > 0) throw new Error(`${report.errors} calls to ${job.url} failed, the first with: ${report.fault}`);
       return report;
     },
+    end: () => void child.send("end" satisfies typeof END),
     stop: () => void child.kill(),
   };
 }

@@ -31,7 +31,15 @@ export interface LoadReport {
   latencyMs: { p50: number; p99: number; max: number };
 }
 
-process.on("message", (job: LoadJob) => void run(job).then((report) => process.send?.(report)));
+/** What a job that should not go on is told. */
+export const END = "end";
+/** Of the job under way. */
+let ended = false;
+
+process.on("message", (job: LoadJob | typeof END) => {
+  ended = job === END;
+  if (job !== END) void run(job).then((report) => process.send?.(report));
+});
 process.once("disconnect", () => process.exit(0));
 
 async function run(job: LoadJob): Promise<LoadReport> {
@@ -49,14 +57,14 @@ async function run(job: LoadJob): Promise<LoadReport> {
 }
 
 async function callInTurn(caller: Caller, endsAt: number): Promise<void> {
-  while (caller.mayCall && performance.now() < endsAt) await caller.call();
+  while (caller.mayCall && !ended && performance.now() < endsAt) await caller.call();
 }
 
 async function callOnTime(caller: Caller, callsPerSecond: number, endsAt: number): Promise<void> {
   const intervalMs = 1000 / callsPerSecond;
   const pending = new Set<Promise<void>>();
   let dueAt = performance.now();
-  while (caller.mayCall && dueAt < endsAt) {
+  while (caller.mayCall && !ended && dueAt < endsAt) {
     const wait = dueAt - performance.now();
     if (wait > 0) await sleep(wait);
     const call = caller.call().finally(() => pending.delete(call));
