@@ -30,7 +30,7 @@ it("the embedded store's memory and caches are bounded, and nothing writes syste
 });
 
 it("a server's configuration gives every system log that it leaves on an end", async () => {
-  const text = await readFile(new URL("../../../collector/store/clickhouse-server.xml", import.meta.url), "utf8");
+  const text = await readFile(new URL("../../../collector/deploy/shared/logs-and-memory.xml", import.meta.url), "utf8");
   const logs = [...text.matchAll(/<(\w+_log)>(.*?)<\/\1>/gs)];
   expect(logs.map(([, name]) => name)).toEqual(["query_log", "part_log", "error_log"]);
   for (const [, , body] of logs) expect(body).toMatch(/TTL event_date \+ INTERVAL \d+ DAY/);
