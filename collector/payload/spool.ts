@@ -105,6 +105,7 @@ class FilePayloadSpool implements PayloadSpool {
   }
 
   async #write(): Promise<void> {
+    if (this.#lines.length === 0 && this.#open === null && !this.#drops.any) return;
     const lines = this.#lines.splice(0);
     this.#queuedBytes = 0;
     let unsettled = lines.length;

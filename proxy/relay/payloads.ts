@@ -25,7 +25,7 @@ export interface CallPayloads {
   tap(call: Call): PayloadTap | null;
   /** Of an answer that is there as a whole; null as above. */
   answerOf(call: Call, bytes: Buffer, contentType: string): AnswerPayload | null;
-  /** The call was recorded under this id; empty: it was let through without a record. */
+  /** The call was recorded under this id; empty: it was let through without a record. A stranger's message is not read at all. */
   keep(call: Call, callId: string): void;
 }
 
@@ -52,8 +52,7 @@ export function callPayloads(sink: PayloadSink, logger: Logger): CallPayloads {
     },
     keep(call, callId) {
       const wanted = call.entry?.payloads;
-      // A stranger can't have anything kept.
-      if (wanted === undefined || call.identity === null) return;
+      if (wanted === undefined) return;
       try {
         keep(call, callId, wanted);
       } catch (error) {
