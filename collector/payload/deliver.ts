@@ -25,7 +25,7 @@ export interface PayloadDeliveryOptions {
 }
 
 const EVERY_MS = 1000;
-const LAST_MS = 2000;
+const LAST_MS = 1000;
 
 /**
  * Brings the workers' batches to the store, at least once and with the batch's name as its token, and deletes what it has.
