@@ -55,7 +55,7 @@ interface OpenBatch {
 class FilePayloadSpool implements PayloadSpool {
   readonly #options: Required<PayloadSpoolOptions>;
   readonly #drops: Drops;
-  readonly #lines: string[] = [];
+  readonly #lines: Buffer[] = [];
   #queuedBytes = 0;
   #open: OpenBatch | null = null;
   #batches = 0;
@@ -72,7 +72,7 @@ class FilePayloadSpool implements PayloadSpool {
     const { key, maxQueueBytes } = this.#options;
     if (this.#stopped || this.#queuedBytes + payload.bytes.length > maxQueueBytes) return this.drop("queue_full");
     try {
-      const line = `${JSON.stringify(toRow(payload, key))}\n`;
+      const line = Buffer.from(`${JSON.stringify(toRow(payload, key))}\n`);
       this.#lines.push(line);
       this.#queuedBytes += line.length;
     } catch (error) {
@@ -113,7 +113,7 @@ class FilePayloadSpool implements PayloadSpool {
       const { dir } = this.#options;
       await mkdir(dir, { recursive: true, mode: 0o700 });
       const { bytes, waiting, droppedWaiting } = await usage(dir);
-      if (lines.length > 0) await this.#append(Buffer.from(lines.join("")), lines.length, bytes);
+      if (lines.length > 0) await this.#append(lines, bytes);
       unsettled = 0;
       if (this.#open !== null && (waiting === 0 || this.#open.bytes >= BATCH_BYTES || this.#stopped)) await this.#seal();
       // One file at a time, however long the store is away; the last one when this stops.
@@ -126,17 +126,21 @@ class FilePayloadSpool implements PayloadSpool {
     if ((this.#open !== null || this.#drops.any) && !this.#stopped) this.#wake();
   }
 
-  async #append(bytes: Buffer, count: number, usedBytes: number): Promise<void> {
+  /** As many as there is room for, the first ones first. */
+  async #append(lines: readonly Buffer[], usedBytes: number): Promise<void> {
     const { dir, spoolMaxBytes, minFreeBytes } = this.#options;
-    if (usedBytes + bytes.length > spoolMaxBytes) return this.#drops.add("no_room", count);
+    let fitting = lines.length;
     try {
-      if ((await this.#options.freeBytes(dir)) - bytes.length < minFreeBytes) return this.#drops.add("no_room", count);
+      fitting = howManyFit(lines, Math.min(spoolMaxBytes - usedBytes, (await this.#options.freeBytes(dir)) - minFreeBytes));
+      this.#drops.add("no_room", lines.length - fitting);
+      if (fitting === 0) return;
+      const bytes = Buffer.concat(lines.slice(0, fitting));
       this.#open ??= await this.#begin();
       await this.#open.file.write(bytes);
       await this.#open.file.sync();
       this.#open.bytes += bytes.length;
     } catch (error) {
-      this.#drops.add("disk_failed", count);
+      this.#drops.add("disk_failed", fitting);
       this.#options.logger.error({ err: error }, "payloads could not be written to disk");
       await this.#takeBack();
     }
@@ -185,6 +189,12 @@ class FilePayloadSpool implements PayloadSpool {
     const { clock, producer } = this.#options;
     return `${String(clock.nowMs()).padStart(15, "0")}-${++this.#batches}-${producer}`;
   }
+}
+
+function howManyFit(lines: readonly Buffer[], room: number): number {
+  let left = room;
+  const first = lines.findIndex((line) => (left -= line.length) < 0);
+  return first < 0 ? lines.length : first;
 }
 
 async function freeBytes(dir: string): Promise<number> {

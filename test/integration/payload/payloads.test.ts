@@ -170,6 +170,24 @@ test("after a rotation the new key encrypts, and the old one still opens what it
   }
 });
 
+test("while the store is away calls go on, and every payload is kept or counted in the end", async () => {
+  await stack.roles.get("proxy")?.stop();
+  writeFileSync(stack.configFile, stringify({ ...started, payloads: { minFreeBytes: 0, spoolMaxBytes: 8192 } }));
+  await stack.start("proxy");
+  const count = async (sql: string): Promise<number> => Number((await store.query<{ n: string }>(sql))[0]?.n);
+  const kept = (): Promise<number> => count("SELECT count() AS n FROM payloads FINAL WHERE key_id = ''");
+  await stack.roles.get("store")?.stop();
+  const CALLS = 60;
+  for (let i = 0; i < CALLS / 2; i++) await ask("kept");
+  await waitFor("a batch that waits for the store", async () => (await names(join(payloadsDir(stack.dataDir), "worker-0"))).length > 0);
+  for (let i = 0; i < CALLS / 2; i++) await ask("kept");
+  await stack.start("store");
+  await waitFor("every call to be recorded", async () => (await count("SELECT count() AS n FROM calls WHERE server = 'kept' AND method = 'tools/call'")) === 2 + CALLS, { timeoutMs: 60_000 });
+  await waitFor("every payload to be told of", async () => (await kept()) + (await count("SELECT sum(payloads) AS n FROM dropped_payloads WHERE reason = 'no_room'")) === 2 * CALLS, { timeoutMs: 60_000 });
+  expect(await kept()).toBeGreaterThan(0);
+  expect(await kept()).toBeLessThan(2 * CALLS);
+});
+
 test("payloads go after their own time, by tier, and calls stay", async () => {
   const row = (days: number, risk_tier: string): object => ({ producer: "px-old", seq: String(days), kind: "result", ts: new Date(Date.now() - days * 86_400_000).toISOString(), server: "kept", risk_tier, body: "{}" });
   await applyRetention({ store, retention: retentionSchema.parse({ payloads: { high: "60d", medium: "30d", low: "2d" } }), cluster: null, logger: silentLogger });
@@ -177,5 +195,5 @@ test("payloads go after their own time, by tier, and calls stay", async () => {
   await store.command("OPTIMIZE TABLE payloads FINAL");
   const left = await store.query<{ seq: string }>("SELECT seq FROM payloads WHERE producer = 'px-old' ORDER BY payloads.seq");
   expect(left.map((one) => one.seq)).toEqual(["1", "20", "50"]);
-  expect((await store.query("SELECT 1 FROM calls WHERE server = 'kept' AND method = 'tools/call'"))).toHaveLength(2);
+  expect((await store.query("SELECT 1 FROM calls WHERE server = 'kept' AND method = 'tools/call'"))).toHaveLength(62);
 });

@@ -73,9 +73,10 @@ test("beyond the memory, the spool's room and the disk's reserve payloads are dr
   await spool.flush();
   expect(bodies()).toEqual(["a".repeat(900), "c"]);
   expect(drops()).toEqual([["queue_full", 1]]);
-  spool.keep(said("d".repeat(900)));
+  spool.keep(said("d"));
+  spool.keep(said("e".repeat(900)));
   await spool.stop();
-  expect(bodies()).toEqual(["a".repeat(900), "c"]);
+  expect(bodies()).toEqual(["a".repeat(900), "c", "d"]);
   expect(drops()).toEqual([["queue_full", 1], ["no_room", 1]]);
 });
 
