@@ -82,6 +82,15 @@ test("of an event stream the answer's own data is kept, looked at or not", async
   expect(texts()).toEqual([["result", answer], ["result", answer]]);
 });
 
+test("answers that come on a listening stream are kept under the records that they get there", async () => {
+  await start({ payloads: { record: "both" } });
+  const answers = [4, 5].map((id) => `{"jsonrpc":"2.0","id":${id},"result":{"content":[{"type":"text","text":"late ${id}"}]}}`);
+  asEvents(...answers.map((answer, i) => `id: ${i}\ndata: ${answer}\n\n`));
+  await fetch(proxy.url, { headers: { accept: "text/event-stream", ...asAlice } }).then((response) => response.text());
+  expect(texts()).toEqual(answers.map((answer) => ["result", answer]));
+  expect(kept.map(({ seq, method }) => [proxy.audit.records[seq - 1]?.rpcId, method])).toEqual([["4", "transport/stream"], ["5", "transport/stream"]]);
+});
+
 test("of what is longer than the limit the beginning is kept, with how long it was", async () => {
   await start({ payloads: { record: "both", maxBytes: 100 } });
   for (const tool of ["fetch", "calc"]) {
