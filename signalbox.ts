@@ -24,6 +24,7 @@ const commands: readonly { names: readonly string[]; load: () => Promise<Registe
   { names: ["task"], load: async () => (await import("./proxy/commands/task.ts")).registerTask },
   { names: ["stop"], load: async () => (await import("./proxy/commands/stop.ts")).registerStop },
   { names: ["approvals", "exceptions", "quarantine"], load: async () => (await import("./proxy/commands/people.ts")).registerPeople },
+  { names: ["payload"], load: async () => (await import("./proxy/commands/payload.ts")).registerPayload },
   { names: ["policy"], load: async () => (await import("./proxy/commands/policy.ts")).registerPolicy },
   { names: ["jobs", "backtest", "blast-radius", "eval"], load: async () => (await import("./analytics/command.ts")).registerAnalytics },
   { names: ["alerts", "incidents"], load: async () => (await import("./alerts/command.ts")).registerAlerts },

@@ -23,6 +23,7 @@ const jobOf: Readonly<Record<Finding["detector"], string>> = {
   unrecorded_calls: "sequence-gaps",
   control_change: "control-changes",
   deprecated_use: "deprecated-servers",
+  anchor_failure: "anchor-failures",
 };
 
 /** Ends of the windows that each detector has finished, oldest first. A replay's later windows are not known yet. */

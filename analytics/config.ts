@@ -4,7 +4,7 @@ const minutes = 60_000;
 const hours = 60 * minutes;
 const days = 24 * hours;
 
-export const jobNames = ["baselines", "denial-spikes", "error-spikes", "latency-drift", "unusual-sequences", "volume", "first-use", "retry-storms", "scope-escape", "taint-flows", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers"] as const;
+export const jobNames = ["baselines", "denial-spikes", "error-spikes", "latency-drift", "unusual-sequences", "volume", "first-use", "retry-storms", "scope-escape", "taint-flows", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers", "anchor-failures"] as const;
 
 const ms = z.int().positive();
 const count = z.int().nonnegative();
@@ -131,6 +131,14 @@ export const analyticsConfigSchema = z.strictObject({
     })
     .prefault({}),
   controlChanges: z.strictObject({ latenessMs: ms.default(1 * minutes) }).prefault({}),
+  anchorFailures: z
+    .strictObject({
+      lookBackMs: ms.default(1 * days),
+      latenessMs: ms.default(2 * minutes),
+      /** A place that is away for less than this is looked after by trying again. */
+      failingForMs: ms.default(1 * hours),
+    })
+    .prefault({}),
   leadershipMetrics: z.strictObject({ periodMs: ms.default(7 * days), latenessMs: ms.default(10 * minutes) }).prefault({}),
 });
 

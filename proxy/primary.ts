@@ -9,6 +9,10 @@ import { storeConfigSchema } from "../collector/config.ts";
 import { SignalboxError, formatProblem } from "../collector/kernel/errors.ts";
 import { Lifecycle } from "../collector/kernel/lifecycle.ts";
 import { refuseTakenPort } from "../collector/kernel/ports.ts";
+import { payloadsConfigSchema } from "../collector/payload/config.ts";
+import { startPayloadDelivery } from "../collector/payload/deliver.ts";
+import { payloadsDir } from "../collector/payload/files.ts";
+import { encryptingKey } from "../collector/payload/keys.ts";
 import { createStoreClient } from "../collector/store/client.ts";
 import { proxyConfigSchema, type ProxyConfig } from "./config.ts";
 import { controlFiles } from "./control-files.ts";
@@ -66,8 +70,9 @@ export async function runPrimary(context: CommandContext, overrides: ProxyOverri
     await started(stdio);
 
     await startCheckpoints(context, lifecycle);
-    cluster.setupPrimary({ exec: entry, args: ["proxy", "--role", "worker"], execArgv: process.execArgv });
     const count = config.workers > 0 ? config.workers : availableParallelism();
+    await startPayloads(context, lifecycle, count);
+    cluster.setupPrimary({ exec: entry, args: ["proxy", "--role", "worker"], execArgv: process.execArgv });
     const workers = Array.from({ length: count }, (_, slot) =>
       keepRunning({ name: `worker ${slot}`, stopMs: STOP_MS, logger, start: () => startWorker(control, { ...env, SIGNALBOX_SLOT: String(slot) }) }),
     );
@@ -138,6 +143,17 @@ async function startCheckpoints(context: CommandContext, lifecycle: Lifecycle): 
   const { dataDir, baseDir } = source;
   const notary = await startNotary({ dataDir, baseDir, env: context.env, config: source.section("audit", auditConfigSchema), store, clock: context.clock, logger: context.logger("checkpoints") });
   lifecycle.add("checkpoints", () => notary.stop());
+}
+
+/** Before the workers too: what they wrote down last is delivered. A key that can't be had stops the start here, and not in each worker. */
+async function startPayloads(context: CommandContext, lifecycle: Lifecycle, workers: number): Promise<void> {
+  const source = context.config();
+  const { url, username, password, database } = source.section("store", storeConfigSchema);
+  await encryptingKey(source.section("payloads", payloadsConfigSchema), source.baseDir, context.env);
+  const store = createStoreClient({ url, username, password, database, caller: "proxy/payloads" });
+  lifecycle.add("store of payloads", () => store.close());
+  const delivery = startPayloadDelivery({ store, root: payloadsDir(source.dataDir), workers, logger: context.logger("payloads") });
+  lifecycle.add("payloads", () => delivery.stop());
 }
 
 function publish(context: CommandContext, control: ControlHub): Publisher {

@@ -5,6 +5,7 @@ import Fastify, { type FastifyInstance } from "fastify";
 import type { AuditLog } from "../collector/audit/audit-log.ts";
 import type { Clock } from "../collector/kernel/clock.ts";
 import type { Logger } from "../collector/kernel/log.ts";
+import type { PayloadSink } from "../collector/payload/payload.ts";
 import type { ProxyConfig } from "./config.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { createTaskActivity, taskKey, type TaskActivity } from "./handling/flow/index.ts";
@@ -20,6 +21,7 @@ import { recordDenials } from "./relay/denial-records.ts";
 import { Digester } from "./relay/digest.ts";
 import type { RelayContext } from "./relay/exchange.ts";
 import type { AnswerHandling } from "./relay/answer-handling.ts";
+import { callPayloads } from "./relay/payloads.ts";
 import { relay } from "./relay/relay.ts";
 import { SessionBinding } from "./relay/session-binding.ts";
 import { controlApi, type ControlApiOptions } from "./state/api.ts";
@@ -45,6 +47,8 @@ export interface ProxyDeps {
   readonly quarantine?: QuarantineStore;
   /** What is done to answers; absent, they pass as they are. */
   readonly handling?: AnswerHandling;
+  /** Takes what is to be kept of what calls say; absent, nothing is. */
+  readonly payloads?: PayloadSink;
 }
 
 declare module "fastify" {
@@ -103,6 +107,7 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
       return entered;
     },
     denials,
+    payloads: deps.payloads && callPayloads(deps.payloads, deps.logger),
     sessions: new SessionBinding(deps.digestKey),
     hosts: createHostCheck(deps.config),
     active,

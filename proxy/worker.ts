@@ -4,6 +4,11 @@ import { startExporter } from "../collector/audit/exporter.ts";
 import { openSpool } from "../collector/audit/spool.ts";
 import { collectorConfigSchema } from "../collector/config.ts";
 import type { CommandContext } from "../collector/kernel/command.ts";
+import { payloadsConfigSchema } from "../collector/payload/config.ts";
+import { workerPayloadsDir } from "../collector/payload/files.ts";
+import { encryptingKey } from "../collector/payload/keys.ts";
+import { openPayloadSpool, type PayloadSpool } from "../collector/payload/spool.ts";
+import type { Logger } from "../collector/kernel/log.ts";
 import { Lifecycle } from "../collector/kernel/lifecycle.ts";
 import { proxyConfigSchema } from "./config.ts";
 import { controlFiles } from "./control-files.ts";
@@ -58,6 +63,9 @@ export async function runWorker(context: CommandContext, slot: number): Promise<
 
     const spool = await openSpool({ dir: workerSpoolDir(dataDir, slot), producerPrefix: "px", clock, logger, maxBytes: config.spoolMaxBytes, letsThrough: Object.values(config.whenAuditUnavailable).includes("continue") });
     lifecycle.add("spool", () => spool.stop());
+    // After the spool, whose lock says that the slot's last worker is gone.
+    const payloads = await openWorkerPayloads(context, slot, spool.producer, logger);
+    lifecycle.add("payloads", () => payloads.stop());
     const exporter = startExporter({ spool, endpoint: collector.url, clock, logger });
     lifecycle.add("exporter", () => exporter.stop({ deadlineMs: EXPORT_MS }));
     const upstreams = createUpstreams({ dataDir, env, stdioSocket: stdioSocketPath(dataDir) });
@@ -67,7 +75,7 @@ export async function runWorker(context: CommandContext, slot: number): Promise<
     const heldArguments = createHeldArguments({ directory: heldDir(dataDir), control, clock, logger });
     lifecycle.add("held arguments", async () => heldArguments.stop());
 
-    const app = createProxyApp({ config, controlPlane: () => plane, control, audit: spool, clock, logger, digestKey: readDigestKey(dataDir), upstreams, heldArguments, quarantine });
+    const app = createProxyApp({ config, controlPlane: () => plane, control, audit: spool, clock, logger, digestKey: readDigestKey(dataDir), upstreams, heldArguments, quarantine, payloads });
     lifecycle.add("app", () => app.close());
     lifecycle.add("calls", () => app.drain(DRAIN_MS));
     await app.listen({ host: config.host, port: config.port });
@@ -77,4 +85,11 @@ export async function runWorker(context: CommandContext, slot: number): Promise<
     setTimeout(() => process.exit(1), EXIT_MS).unref();
     await lifecycle.stop();
   }
+}
+
+async function openWorkerPayloads(context: CommandContext, slot: number, producer: string, logger: Logger): Promise<PayloadSpool> {
+  const source = context.config();
+  const config = source.section("payloads", payloadsConfigSchema);
+  const key = await encryptingKey(config, source.baseDir, context.env);
+  return openPayloadSpool({ ...config, dir: workerPayloadsDir(source.dataDir, slot), producer, key, clock: context.clock, logger });
 }

@@ -25,7 +25,7 @@ export const dataHealthSchema = z.object({
 /** What an analytics job may say, and what alerts and pages read. Times are Unix milliseconds, windows half-open. */
 export const findingSchema = z.object({
   findingId: z.string(),
-  detector: z.enum(["denial_spike", "error_spike", "latency_drift", "unusual_sequence", "volume", "silence", "first_use", "retry_storm", "scope_escape", "taint_flow", "sequence_gap", "late_record", "duplicate_record", "unrecorded_calls", "control_change", "deprecated_use"]),
+  detector: z.enum(["denial_spike", "error_spike", "latency_drift", "unusual_sequence", "volume", "silence", "first_use", "retry_storm", "scope_escape", "taint_flow", "sequence_gap", "late_record", "duplicate_record", "unrecorded_calls", "control_change", "deprecated_use", "anchor_failure"]),
   detectorVersion: z.string(),
   detectedAtMs: z.int(),
   windowStartMs: z.int(),

@@ -1,5 +1,6 @@
 import { analyticsConfigSchema, type AnalyticsConfig } from "../config.ts";
 import type { Job } from "../schedule/job.ts";
+import { anchorFailures } from "./anchor-failures/job.ts";
 import { baselines } from "./baselines/job.ts";
 import { controlChanges, deprecatedServers } from "./control-changes/job.ts";
 import { denialSpikes } from "./denial-spikes/job.ts";
@@ -31,6 +32,7 @@ export function createJobs(config: AnalyticsConfig): Job[] {
     leadershipMetrics(config.leadershipMetrics),
     controlChanges(config.controlChanges),
     deprecatedServers(config.controlChanges),
+    anchorFailures(config.anchorFailures),
   ];
   const enabled: readonly string[] = config.enabled;
   return all.filter((job) => enabled.includes(job.name));

@@ -18,6 +18,12 @@ const GRANTS = [
 const FREE_MEMORY_PER_THREAD = 128 * 1024 * 1024;
 
 /**
+ * A row policy, for the engine has one user: whoever may only read is at readonly = 1, which can't be taken back, and gets no
+ * row of payloads by any way, be it merge() or a view.
+ */
+const NO_PAYLOADS = "throwIf(getSetting('readonly') = 1, 'payloads are not for read-only users') = 0";
+
+/**
  * The first of three guards against access to files: the engine's own grants for its one user. It holds for whatever
  * gets past the others, because the engine checks it when a statement runs.
  */
@@ -52,6 +58,7 @@ ${DENIED_SETTINGS.map((name) => `      <${name}><const/></${name}>`).join("\n")}
     <grants>
 ${grants.map((grant) => `      <query>${grant}</query>`).join("\n")}
     </grants>
+    <databases><${config.database}><payloads><filter>${NO_PAYLOADS}</filter></payloads></${config.database}></databases>
   </default></users>
 </clickhouse>
 `;

@@ -5,7 +5,7 @@ import type { z } from "zod";
 import { FileError, SignalboxError, type FileProblem } from "./errors.ts";
 
 /** The sections of `signalbox.yaml`. Each belongs to the folder whose `config.ts` holds its schema and defaults. */
-export const sections = ["store", "collector", "audit", "proxy", "analytics", "alerts", "dashboards"] as const;
+export const sections = ["store", "collector", "audit", "payloads", "proxy", "analytics", "alerts", "dashboards"] as const;
 export type Section = (typeof sections)[number];
 
 const topLevelKeys: readonly string[] = ["dataDir", ...sections];

@@ -112,6 +112,8 @@ export function createStoreClient(options: StoreClientOptions): Store {
           ...tag(),
           date_time_input_format: "best_effort",
           async_insert: 0,
+          // On a cluster: what is acknowledged is on the shards, and not queued on the node that was asked.
+          distributed_foreground_insert: 1,
           deduplicate_blocks_in_dependent_materialized_views: 1,
           ...(deduplicationToken === undefined ? {} : { insert_deduplication_token: deduplicationToken }),
         },

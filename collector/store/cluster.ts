@@ -19,9 +19,9 @@ export interface Cluster {
  * The tables that grow with the calls. They are spread: `<name>_local` holds a shard's rows, and `<name>` reads all of them.
  * The others are small, and every node has them whole, under their own name: FINAL, joins and look-ups in them need no other node.
  */
-export const SHARDED: readonly string[] = ["otel_traces", "otel_traces_trace_id_ts", "calls", "calls_1m", "calls_1h", "calls_1d", "latency_1m", "latency_1h", "latency_1d", "latency_by_agent_1h"];
-/** The one of them that is written to by name; views fill the others. */
-const WRITTEN = "otel_traces";
+export const SHARDED: readonly string[] = ["otel_traces", "otel_traces_trace_id_ts", "calls", "calls_1m", "calls_1h", "calls_1d", "latency_1m", "latency_1h", "latency_1d", "latency_by_agent_1h", "payloads"];
+/** Those of them that are written to by name, each with its sharding key; views fill the others. */
+const WRITTEN: Readonly<Record<string, (cluster: Cluster) => string>> = { otel_traces: ({ shardingKey }) => shardingKey, payloads: () => "sipHash64(producer, seq)" };
 /** A batch may be sent again until its sender's spool is full, and a server's own default forgets it after an hour. */
 const DEDUPLICATION_SECONDS = 7 * 86_400;
 
@@ -86,7 +86,8 @@ export function renderStatement(file: string, statement: string, cluster: Cluste
 
 function distributed(head: string, table: string, cluster: Cluster): string {
   // Without a key nothing can be written through it, which is right for what views fill.
-  const key = table === WRITTEN ? `, ${cluster.shardingKey}` : "";
+  const written = WRITTEN[table];
+  const key = written ? `, ${written(cluster)}` : "";
   const local = storedIn(table, cluster);
   return `${head} ${table}${onCluster(cluster)} AS ${local} ENGINE = Distributed(${cluster.name}, ${cluster.database}, ${local}${key})`;
 }

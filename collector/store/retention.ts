@@ -15,6 +15,7 @@ const keep = z.union([z.literal("never").transform(() => null), days(1)], "days 
 /** The gap detector looks a day back and `audit verify` leaves a day's margin. */
 const registerDays = days(7);
 const tiers = { high: registerDays.default(730), medium: registerDays.default(400), low: registerDays.default(180) };
+const keepByTier = z.union([z.literal("never").transform(() => null), days(1), z.strictObject({ high: days(1), medium: days(1), low: days(1) })], "days such as 30d, days by risk tier, or never");
 const registerKeep = <T extends z.ZodType>(byTier: T) => z.union([z.literal("never").transform(() => null), registerDays, byTier], "days such as 400d, days by risk tier, or never");
 
 /**
@@ -40,6 +41,8 @@ export const retentionSchema = z
     notification_events: keep.prefault("400d"),
     audit_anchors: keep.prefault("400d"),
     audit_completeness: keep.prefault("730d"),
+    payloads: keepByTier.prefault("30d"),
+    dropped_payloads: keep.prefault("400d"),
   })
   .prefault({});
 
@@ -72,8 +75,10 @@ const TIME: Readonly<Record<string, string>> = {
   notification_events: "toDateTime(at)",
   audit_anchors: "toDateTime(at)",
   audit_completeness: "toDateTime(computed_at)",
+  payloads: "toDateTime(ts)",
+  dropped_payloads: "toDateTime(last_at)",
 };
-const TIER: Readonly<Record<string, string>> = { calls: "risk_tier", otel_traces: "SpanAttributes['signalbox.server.risk_tier']" };
+const TIER: Readonly<Record<string, string>> = { calls: "risk_tier", payloads: "risk_tier", otel_traces: "SpanAttributes['signalbox.server.risk_tier']" };
 const IS_OTHER = "SpanAttributes['signalbox.audit.producer'] = ''";
 
 /** What the configuration says, table by table. The index of traces goes with the last of their spans. */

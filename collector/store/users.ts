@@ -12,7 +12,7 @@ import { placeholders, splitStatements } from "./sql-file.ts";
 const TEMPLATE = new URL("./users.sql", import.meta.url);
 
 /** What the collector and the proxies append. */
-const RECORDED = ["otel_traces", "registry_servers", "policy_versions", "control_events", "audit_checkpoints", "audit_anchors"];
+const RECORDED = ["otel_traces", "registry_servers", "policy_versions", "control_events", "audit_checkpoints", "audit_anchors", "payloads", "dropped_payloads"];
 /** What they read: whether the store is up to date. */
 const CONSULTED = ["schema_migrations", "retention_changes", "retention_horizons"];
 /** What analytics, alerts and reports append. */

@@ -14,8 +14,9 @@ const MAX_CHARACTERS = 64 * 1024;
 const MAX_AGE_MS = 8 * 86_400_000;
 
 /**
- * What a held call asks for, word for word, so that people do not approve what they cannot see. It is the only place where
- * arguments are kept: one file a request, readable by the proxy's own user, gone when the request is decided or expires.
+ * What a held call asks for, word for word, so that people do not approve what they cannot see. Arguments are kept
+ * here and, where the registry asks for it, as payloads (collector/payload): one file a request, readable by the proxy's own
+ * user, gone when the request is decided or expires.
  */
 export interface HeldArguments {
   /** Keeps the parameters of a call whose approval was just requested. Never rejects: without them, people see names and no values. */

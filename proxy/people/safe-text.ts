@@ -36,4 +36,7 @@ export const safeLine = (text: string, maxCharacters = 200): string => {
   return shown.replace(/[\n\t]/g, (c) => `⟦U+${codePoint(c)}⟧`) + (truncated ? "…" : "");
 };
 
+/** JSON that says the same, in which what a terminal would obey or not show is escaped. */
+export const safeJson = (json: string): string => json.replace(HIDDEN, (c) => c.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join(""));
+
 const codePoint = (c: string): string => c.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");

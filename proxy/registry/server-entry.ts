@@ -55,6 +55,13 @@ export const handlingSchema = z.strictObject({
   hidden: z.enum(responseActions).optional(),
 });
 
+/** What is kept of what calls say, beside their records: nothing, unless the entry says so (collector/payload). */
+export const payloadsSchema = z.strictObject({
+  record: z.enum(["arguments", "results", "both"]),
+  /** Of each; of a longer one the beginning is kept. */
+  maxBytes: z.int().positive().max(1024 * 1024).default(64 * 1024),
+});
+
 /** What happens when a tool's definition is not the one that is pinned. */
 export const changeActions = ["pass", "hold", "block"] as const;
 
@@ -94,6 +101,7 @@ export const serverEntrySchema = z.strictObject({
   /** The credential that the proxy itself uses upstream, by name: never its value. */
   credential: z.strictObject({ name: z.string().min(1), rotatedAt: z.iso.date().optional(), rotateEveryDays: z.int().positive().optional() }).optional(),
   handling: handlingSchema.prefault({}),
+  payloads: payloadsSchema.optional(),
   /** Absent: by risk tier (proxy/registry/pins). */
   definitions: z.strictObject({ compatible: z.enum(changeActions).optional(), breaking: z.enum(changeActions).optional() }).prefault({}),
   /** Other versions that run beside this one. */

@@ -10,6 +10,7 @@ import type { RunningDigest } from "./digest.ts";
 import type { Exchange, Recorded } from "./exchange.ts";
 import { AnswerFault } from "./forward.ts";
 import { endingOf, endingWithoutAnswer } from "./outcome.ts";
+import { JSON_TYPE, type PayloadTap } from "./payloads.ts";
 import type { Refusal } from "./refusal.ts";
 
 /** A message up to this size waits whole for its record; of a larger one the last piece does. */
@@ -33,6 +34,8 @@ export class AnswerRelay {
   readonly #handling: AnswerHandling | undefined;
   readonly #plan: HandlingPlan | null;
   readonly #scan = new MessageScan();
+  /** Of an answer that passes without being looked at, where results are kept. */
+  readonly #tap: PayloadTap | null;
   #digest: RunningDigest | null = null;
   #held: Buffer[] = [];
   #heldBytes = 0;
@@ -60,9 +63,10 @@ export class AnswerRelay {
     if (typeof sessionId === "string" && !exchange.call.modern) this.#sealSession(sessionId);
     this.#handling = exchange.context.handling;
     this.#plan = this.#handling?.prepare(exchange.call) ?? null;
+    this.#tap = this.#plan === null ? (exchange.context.payloads?.tap(exchange.call) ?? null) : null;
     if (this.#plan !== null) readAsUtf8(this.#headers);
     const isEvents = String(headers["content-type"] ?? "").startsWith("text/event-stream");
-    this.#events = isEvents ? new EventSplitter({ bytes: (b) => (this.#plan === null ? this.#hold(b) : this.#arrive(b)), event: (f) => this.#event(f), data: (b) => this.#hash(b) }) : null;
+    this.#events = isEvents ? new EventSplitter({ bytes: (b) => (this.#plan === null ? this.#hold(b) : this.#arrive(b)), event: (f) => this.#event(f), data: (b) => this.#eventData(b) }) : null;
     if (!isEvents && Number(headers["content-length"] ?? 0) > exchange.context.config.maxResultBytes) throw tooLarge();
     // A stream may stay silent for long, and its client waits for the headers.
     if (isEvents) exchange.response.writeHead(status, this.#headers).flushHeaders();
@@ -81,6 +85,7 @@ export class AnswerRelay {
     } else {
       if (call.resultBytes > context.config.maxResultBytes) throw tooLarge();
       this.#scan.push(chunk);
+      this.#tap?.push(chunk);
       if (this.#held.length > 0 || this.#digest) this.#hash(chunk);
       this.#hold(chunk);
     }
@@ -95,6 +100,7 @@ export class AnswerRelay {
       const expectsAnswer = call.message?.kind === "request" && this.#status !== 202;
       const ending = endingOf(facts, this.#status, expectsAnswer);
       if (this.#plan !== null && facts !== null) return this.#handle(this.#plan, this.#take(), ending, (handled) => this.#asBody(handled), (e) => this.#exchange.record(e));
+      if (facts !== null) call.answer = this.#tap?.take(this.#headers["content-type"] ?? "") ?? null;
       return this.#record(() => this.#exchange.record(ending));
     }
     // An event that was not ended is none, but some clients read it all the same: what nobody looked at does not leave.
@@ -122,10 +128,12 @@ export class AnswerRelay {
     if (this.#plan !== null) this.#wholeEvent(this.#plan, facts);
     else if (facts !== null && (facts.kind === "result" || facts.kind === "error") && !this.#exchange.recorded) {
       this.#noteAnswer();
+      call.answer = this.#tap?.take(JSON_TYPE) ?? null;
       const ending = endingOf(facts, this.#status, true);
       this.#record(() => (call.message === null ? this.#appendResumed(facts, ending) : this.#exchange.record(ending)));
     } else if (this.#gate === null) this.#release();
     this.#digest = null;
+    this.#tap?.reset();
   }
 
   #wholeEvent(plan: HandlingPlan, facts: MessageFacts | null): void {
@@ -167,6 +175,7 @@ export class AnswerRelay {
       call.handling = handled.handling;
       call.handlingFindings = [...handled.findings];
       this.#hold(place(handled));
+      call.answer = this.#exchange.context.payloads?.answerOf(call, handled.bytes ?? bytes, this.#events === null ? (this.#headers["content-type"] ?? "") : JSON_TYPE) ?? null;
       this.#record(() => {
         const recorded = write(handled.ending ?? ending);
         this.#handling?.recorded?.(call, handled, recorded.callId);
@@ -236,6 +245,7 @@ export class AnswerRelay {
       call.resultDigest = "";
       call.handling = "pass";
       call.handlingFindings = [];
+      call.answer = null;
     }
   }
 
@@ -336,6 +346,11 @@ export class AnswerRelay {
       this.#waitsForRoom = false;
       if (this.#gate === null) this.#controller.resume();
     });
+  }
+
+  #eventData(chunk: Buffer): void {
+    this.#hash(chunk);
+    this.#tap?.push(chunk);
   }
 
   #hash(chunk: Buffer): void {

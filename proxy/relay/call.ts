@@ -8,6 +8,7 @@ import type { ServerEntry } from "../registry/server-entry.ts";
 import type { Message, RpcId } from "../transport/envelope.ts";
 import { newSpanId, newTraceId } from "./trace.ts";
 import type { Ruling } from "./judge.ts";
+import type { AnswerPayload } from "./payloads.ts";
 
 /** Strings that a caller chose are cut to these lengths in a record. */
 const MAX_NAME = 256;
@@ -85,6 +86,8 @@ export class Call {
   /** What was done to the answer, and why (proxy/handling). */
   handling: DraftRecord["handling"] = "pass";
   handlingFindings: string[] = noFindings;
+  /** The answer as the agent gets it, where results are kept (payloads.ts). */
+  answer: AnswerPayload | null = null;
 
   constructor(clock: Clock) {
     this.#clock = clock;

@@ -20,6 +20,7 @@ import type { DenialRecords } from "./denial-records.ts";
 import type { Digester } from "./digest.ts";
 import type { Ruling } from "./judge.ts";
 import type { ActiveExchanges } from "./active.ts";
+import type { CallPayloads } from "./payloads.ts";
 import { refusalBody, refusals, rulingAnswer, type Refusal } from "./refusal.ts";
 import type { SessionBinding } from "./session-binding.ts";
 import { continuesUnrecorded, recordOrCount } from "./unrecorded.ts";
@@ -42,6 +43,8 @@ export interface RelayContext {
   /** Absent, answers pass as they are. */
   readonly handling?: AnswerHandling | undefined;
   readonly denials: DenialRecords;
+  /** Absent, nothing is kept of what calls say. */
+  readonly payloads?: CallPayloads | undefined;
   readonly sessions: SessionBinding;
   readonly hosts: HostCheck;
   /** Everything that is under way; its size bounds what a worker takes on. */
@@ -133,6 +136,7 @@ export class Exchange {
     }
     this.intent?.settle();
     this.intent = null;
+    this.context.payloads?.keep(this.call, recorded.callId);
     return recorded;
   }
 

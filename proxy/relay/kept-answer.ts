@@ -1,5 +1,6 @@
 import type { Handled } from "./answer-handling.ts";
 import type { Exchange } from "./exchange.ts";
+import { JSON_TYPE } from "./payloads.ts";
 
 /**
  * Answers a call with a result that was kept back earlier, or says that it still is, once that is on record. The call is not
@@ -11,6 +12,7 @@ export async function answerFromKept(exchange: Exchange, answer: Promise<Handled
     const handled = await answer;
     call.handling = handled.handling;
     call.handlingFindings = [...handled.findings];
+    if (handled.bytes !== null) call.answer = exchange.context.payloads?.answerOf(call, handled.bytes, JSON_TYPE) ?? null;
     const { callId, durable } = exchange.record(handled.ending ?? { outcome: "ok", httpStatus: 200 });
     exchange.context.handling?.recorded?.(call, handled, callId);
     await durable;

@@ -57,8 +57,13 @@ export function parseMessage(bytes: Buffer): Parsed {
 
 /** Duplicate members are gone, and integers beyond 2^53 keep their digits. */
 export function serialize(message: Message): string {
-  if (message.plain) return JSON.stringify(message.body);
-  return JSON.stringify(message.body, (_key, value: unknown) => (typeof value === "bigint" ? rawJson(String(value)) : value));
+  return toJson(message.body, message.plain);
+}
+
+/** A part of a message, written as `serialize` writes it. */
+export function toJson(value: JsonObject, plain: boolean): string {
+  if (plain) return JSON.stringify(value);
+  return JSON.stringify(value, (_key, inner: unknown) => (typeof inner === "bigint" ? rawJson(String(inner)) : inner));
 }
 
 /** An integer that a double would round becomes a bigint, so that a rule compares the digits that are forwarded. */

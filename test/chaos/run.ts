@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { Lifecycle } from "../../collector/kernel/lifecycle.ts";
 import { startChildServer } from "../support/child-server.ts";
 import { seededRandom } from "../support/random.ts";
 import { freePorts, startStack } from "../support/stack.ts";
@@ -53,16 +54,22 @@ const say = (line: string): void => void (values.json ? undefined : console.log(
 const spoolMaxBytes = Math.max(6 * 1024 * 1024, Math.ceil(outageSeconds * 150 * 4096));
 const dir = mkdtempSync(join(tmpdir(), "signalbox-chaos-"));
 mkdirSync(join(dir, "data", "spool"), { recursive: true });
+// Whatever comes up is taken down again, a start that fails half-way included: a mount outlives its process.
+const lifecycle = new Lifecycle();
 const disk = mountSpoolDisk(join(dir, "data", "spool"), 4 * spoolMaxBytes);
+lifecycle.add("disk", () => disk?.unmount());
 const clockFile = join(dir, "clock-offset");
 writeFileSync(clockFile, "0");
 const ports = (await freePorts(4)) as [number, number, number, number];
 const batches = await startBatchRelay(`http://127.0.0.1:${ports[1]}`, random);
+lifecycle.add("batches", () => batches.stop());
 const network = await startTcpRelay({ host: "127.0.0.1", port: Number(new URL(batches.url).port) });
+lifecycle.add("network", () => network.stop());
 function server(name: string, riskTier: string) {
   return { name, owner: "chaos", contact: "chaos@example.com", riskTier, lifecycle: "approved", endpoint: { transport: "streamable-http", url: upstream.url } };
 }
 const upstream = await startChildServer(new URL("../bench/upstream.ts", import.meta.url));
+lifecycle.add("upstream", () => upstream.stop());
 const stack = await startStack({
   dir,
   ports,
@@ -78,10 +85,17 @@ const stack = await startStack({
       NODE_OPTIONS: `--import=${new URL("./clock-offset.ts", import.meta.url).href}`,
     },
   },
+}).catch(async (error: unknown) => {
+  await lifecycle.stop();
+  rmSync(dir, { recursive: true, force: true });
+  throw error;
 });
+lifecycle.add("stack", () => stack.stop({ keep: true }));
 const headers = { authorization: `Bearer ${stack.keys.get("chaos") ?? ""}` };
 const load = startLoad({ origin: stack.proxyUrl, path: "/mcp/echo", headers, connections: 8, firstId: 1_000_000 });
 const books = keepBooks(stack);
+lifecycle.add("books", () => books.close());
+lifecycle.add("load", () => load.stop());
 const world: World = {
   stack,
   load,
@@ -111,13 +125,7 @@ try {
   await load.stop();
   if (!values.only) checks.push(...(await checkTampering(stack)));
 } finally {
-  await load.stop();
-  await books.close();
-  await stack.stop({ keep: true });
-  await network.stop();
-  await batches.stop();
-  await upstream.stop();
-  disk?.unmount();
+  await lifecycle.stop();
 }
 const failed = rows.some((row) => row.skipped === null && !holds(row)) || checks.some((check) => !check.ok);
 if (values.json) console.log(JSON.stringify({ seed: Number(values.seed), outageSeconds, rows, checks }, null, 2));

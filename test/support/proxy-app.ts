@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock, type Clock } from "../../collector/kernel/clock.ts";
 import { silentLogger } from "../../collector/kernel/log.ts";
+import type { PayloadSink } from "../../collector/payload/payload.ts";
 import { proxyConfigSchema } from "../../proxy/config.ts";
 import type { ControlPlane } from "../../proxy/control-plane.ts";
 import type { Authentication } from "../../proxy/identity/identity.ts";
@@ -40,6 +41,7 @@ export interface TestProxyOptions {
   readonly audit?: MemoryAudit;
   readonly control?: Control;
   readonly handling?: AnswerHandling;
+  readonly payloads?: PayloadSink;
   readonly limits?: readonly unknown[];
   readonly clock?: Clock;
 }
@@ -66,6 +68,7 @@ export async function startProxyApp(options: TestProxyOptions): Promise<TestProx
     digestKey: randomBytes(32),
     upstreams,
     ...(options.handling ? { handling: options.handling } : {}),
+    ...(options.payloads ? { payloads: options.payloads } : {}),
     heldArguments: createHeldArguments({ directory: mkdtempSync(join(tmpdir(), "signalbox-held-")), control, clock: systemClock, logger: silentLogger }),
   });
   await app.listen({ host: "127.0.0.1", port: 0 });

@@ -79,7 +79,16 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     roles.set(name, role);
     await role.ready;
   };
-  for (const name of options.roles) await start(name);
+  const stop = async ({ keep = false } = {}): Promise<void> => {
+    for (const name of ["proxy", "backend", "collector", "store"] as const) await roles.get(name)?.stop();
+    if (!keep) rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    for (const name of options.roles) await start(name);
+  } catch (error) {
+    await stop({ keep: true });
+    throw error;
+  }
   return {
     dir,
     dataDir: join(dir, "data"),
@@ -96,10 +105,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       // The role leads a process group of its own, and its workers are in it.
       if (pid !== undefined) process.kill(-pid, "SIGKILL");
     },
-    async stop({ keep = false } = {}) {
-      for (const name of ["proxy", "backend", "collector", "store"] as const) await roles.get(name)?.stop();
-      if (!keep) rmSync(dir, { recursive: true, force: true });
-    },
+    stop,
   };
 }
 

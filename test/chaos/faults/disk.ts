@@ -14,6 +14,18 @@ async function untilRefused({ load }: World): Promise<void> {
   await waitFor("calls to be refused", () => load.refused >= before + REFUSALS, { timeoutMs: 120_000 });
 }
 
+/** Records pile up as fast as the proxy takes calls, and no collector takes them. */
+async function pileUp({ stack, load }: World): Promise<void> {
+  load.rate = Infinity;
+  await stack.roles.get("collector")?.stop();
+}
+
+/** No room is made: what the collector takes is what makes room. */
+async function takeAway({ stack, load }: World): Promise<void> {
+  load.rate = 150;
+  await stack.start("collector");
+}
+
 /** Somebody else takes the last byte, and gives it back. */
 export const diskFull: Fault = {
   name: "disk-full",
@@ -33,17 +45,12 @@ export const diskFilled: Fault = {
   name: "disk-filled",
   what: "disk full: the spools' own records",
   unable,
-  async inject({ disk, stack, load }) {
-    disk?.fill(LEFT_BYTES);
-    load.rate = Infinity;
-    await stack.roles.get("collector")?.stop();
+  async inject(world) {
+    world.disk?.fill(LEFT_BYTES);
+    await pileUp(world);
   },
   endure: untilRefused,
-  async heal({ stack, load }) {
-    load.rate = 150;
-    await stack.start("collector");
-    // Without room being made: what the collector takes is what makes room.
-  },
+  heal: takeAway,
   expected: { refused: "some", failed: "none", gaps: 0 },
 };
 
@@ -89,15 +96,9 @@ export function diskFullGoingOn(): Fault {
 export const spoolFull: Fault = {
   name: "spool-full",
   what: "spool full (`proxy.spoolMaxBytes`)",
-  async inject({ stack, load }) {
-    load.rate = Infinity;
-    await stack.roles.get("collector")?.stop();
-  },
+  inject: pileUp,
   endure: untilRefused,
-  async heal({ stack, load }) {
-    load.rate = 150;
-    await stack.start("collector");
-  },
+  heal: takeAway,
   expected: { refused: "some", failed: "none", gaps: 0 },
 };
 

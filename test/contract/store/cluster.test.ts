@@ -76,4 +76,12 @@ describe("a cluster's tables", () => {
     await send("batch-2");
     expect(await count("SELECT count() AS n FROM calls")).toBe(40);
   });
+
+  it("hold a batch of payloads once, and read it back from all shards", async () => {
+    const rows = Array.from({ length: 20 }, (_, i) => `('px-1', ${i + 1}, 'result', '2026-11-02 03:04:05', 'said ${i}')`).join(", ");
+    const settings = "SETTINGS async_insert = 0, distributed_foreground_insert = 1, insert_deduplication_token = 'payloads.1-1-px-1.ndjson'";
+    for (let i = 0; i < 2; i++) await engine.run(`INSERT INTO payloads (producer, seq, kind, ts, body) ${settings} VALUES ${rows}`);
+    expect(await engine.run("SELECT toUInt32(count()) AS n FROM payloads_local")).toEqual([{ n: 20 }]);
+    expect(await engine.run("SELECT body FROM payloads FINAL WHERE producer = 'px-1' AND seq = 7")).toEqual([{ body: "said 6" }]);
+  });
 });

@@ -17,6 +17,12 @@ describe("how long rows are kept", () => {
     expect(rule("otel_traces_trace_id_ts")?.ttl).toBe("End + toIntervalDay(730)");
   });
 
+  it("keeps payloads for less than the register's least, by tier where that is said", () => {
+    expect(rule("payloads")?.ttl).toBe("toDateTime(ts) + toIntervalDay(30)");
+    expect(rule("payloads", { payloads: { high: "60d", medium: "30d", low: "1d" } })?.ttl).toBe("toDateTime(ts) + toIntervalDay(multiIf(risk_tier = 'low', 1, risk_tier = 'medium', 30, risk_tier = 'high', 60, 60))");
+    expect(rule("payloads", { payloads: "never" })?.ttl).toBeNull();
+  });
+
   it("takes one time for a whole table, or none", () => {
     expect(rule("calls", { calls: "60d" })).toEqual({ table: "calls", kept: [{ tier: "", days: 60 }], ttl: "toDateTime(ts) + toIntervalDay(60)" });
     expect(rule("otel_traces_trace_id_ts", { otel_traces: "never" })?.ttl).toBeNull();
@@ -27,6 +33,7 @@ describe("how long rows are kept", () => {
     [{ calls: "3d" }, "too short for the checks of the register"],
     [{ calls: { high: "12000d" } }, "so long that its time would run over"],
     [{ findings: "2w" }, "not in days"],
+    [{ payloads: { high: "60d" } }, "without a time for each tier"],
     [{ registry_servers: "30d" }, "of a table that is kept for ever"],
   ])("refuses %j: %s", (retention) => {
     expect(retentionSchema.safeParse(retention).success).toBe(false);

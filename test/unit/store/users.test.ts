@@ -40,15 +40,18 @@ describe("users and roles of a server", () => {
   });
 
   it("give payloads to their own role alone, and only where there are any", () => {
-    expect(statements().join()).not.toContain("payload");
     const payload_reader = parseHash(SHA, "x");
-    expect(statements({ hashes: { payload_reader } }).join()).not.toContain("payload");
-    expect(granted("signalbox_payload_reader", "SELECT")).toEqual([]);
-    const withPayloads = statements({ tables: [...tables, "payloads"] });
-    expect(granted("signalbox_payload_reader", "SELECT", withPayloads)).toEqual(["payloads"]);
-    expect(statements({ tables: [...tables, "payloads"], hashes: { payload_reader } })).toContain("GRANT signalbox_analyst, signalbox_payload_reader TO signalbox_payload_reader");
-    expect(granted("signalbox_analyst", "SELECT", withPayloads)).not.toContain("payloads");
-    expect(granted("signalbox_backend", "SELECT", withPayloads)).not.toContain("payloads");
+    const withoutPayloads = statements({ tables: tables.filter((table) => table !== "payloads"), hashes: { payload_reader } });
+    expect(withoutPayloads.join()).not.toContain("payload_reader");
+    expect(granted("signalbox_payload_reader", "SELECT")).toEqual(["payloads"]);
+    expect(granted("signalbox_payload_reader", "SELECT", statements({ cluster: true }))).toEqual(["payloads", "payloads_local"]);
+    expect(statements({ hashes: { payload_reader } })).toContain("GRANT signalbox_analyst, signalbox_payload_reader TO signalbox_payload_reader");
+    for (const role of ["signalbox_analyst", "signalbox_backend"]) {
+      expect(granted(role, "SELECT").filter((table) => table.startsWith("payload"))).toEqual([]);
+      expect(granted(role, "SELECT", statements({ cluster: true })).filter((table) => table.startsWith("payload"))).toEqual([]);
+      expect(granted(role, "SELECT")).toContain("dropped_payloads");
+    }
+    expect(granted("signalbox_writer", "INSERT")).toEqual(expect.arrayContaining(["payloads", "dropped_payloads"]));
   });
 
   it("make no user without a configured hash", () => {

@@ -9,7 +9,7 @@ import { detectorName, measure } from "../format.ts";
 import { stamp } from "../time.ts";
 import type { Finding } from "../types.ts";
 
-const detectors = ["denial_spike", "error_spike", "latency_drift", "unusual_sequence", "volume", "silence", "first_use", "retry_storm", "scope_escape", "taint_flow", "sequence_gap", "late_record", "duplicate_record", "control_change", "deprecated_use"];
+const detectors = ["denial_spike", "error_spike", "latency_drift", "unusual_sequence", "volume", "silence", "first_use", "retry_storm", "scope_escape", "taint_flow", "sequence_gap", "late_record", "duplicate_record", "unrecorded_calls", "control_change", "deprecated_use", "anchor_failure"];
 
 export function Findings() {
   const { detector = "" } = useSearch({ from: "/findings" });
