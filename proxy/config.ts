@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { oauthConfigSchema } from "./identity/oauth/config.ts";
 
 /** What becomes of a call that can't be recorded, because the spool is full or its disk has failed: refused with the reason
  * `audit_unavailable`, or let through, counted, and on record by number as soon as records are taken again. */
@@ -21,6 +22,8 @@ export const proxyConfigSchema = z.strictObject({
   taskClasses: z.array(z.string().min(1)).optional(),
   /** The agent that callers without a credential are taken for. Absent, they are refused. */
   anonymousAgent: z.string().optional(),
+  /** Access tokens of authorization servers, beside keys and tasks' tokens (identity/README.md). */
+  oauth: oauthConfigSchema.optional(),
   maxBodyBytes: z.int().positive().default(4 * 1024 * 1024),
   maxResultBytes: z.int().positive().default(32 * 1024 * 1024),
   /** Requests that one worker holds at once; the next one gets 503 with Retry-After. */

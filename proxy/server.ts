@@ -10,6 +10,8 @@ import type { ControlPlane } from "./control-plane.ts";
 import { createTaskActivity, taskKey, type TaskActivity } from "./handling/flow/index.ts";
 import { createResultHandling } from "./handling/index.ts";
 import type { QuarantineStore } from "./handling/quarantine-store.ts";
+import type { ResourceServer } from "./identity/oauth/resource-server.ts";
+import { protectedResourceMetadata } from "./identity/oauth/routes.ts";
 import { Limiter } from "./limits/limiter.ts";
 import { shareLimits } from "./limits/share-limits.ts";
 import { peopleApi } from "./people/api.ts";
@@ -45,6 +47,8 @@ export interface ProxyDeps {
   readonly quarantine?: QuarantineStore;
   /** What is done to answers; absent, they pass as they are. */
   readonly handling?: AnswerHandling;
+  /** Accepts access tokens; absent, only keys and tasks' tokens are credentials. */
+  readonly resourceServer?: (publicUrl: () => string) => ResourceServer;
 }
 
 declare module "fastify" {
@@ -92,6 +96,8 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
   const limiter = new Limiter({ limits: () => deps.controlPlane().limits, origin: randomUUID() });
   const sharing = shareLimits({ limiter, control: deps.control, clock: deps.clock });
   const denials = recordDenials({ ...deps, breaker: deps.config.denialBreaker, riskTierOf: (server) => deps.controlPlane().registry.servers.get(server)?.riskTier ?? "" });
+  const publicUrl = (): string => deps.config.publicUrl ?? `http://${deps.config.host}:${(app.server.address() as AddressInfo | null)?.port ?? deps.config.port}`;
+  const resourceServer = deps.resourceServer?.(publicUrl);
   const context: RelayContext = {
     ...deps,
     digester,
@@ -105,6 +111,7 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
     denials,
     sessions: new SessionBinding(deps.digestKey),
     hosts: createHostCheck(deps.config),
+    resourceServer,
     active,
   };
   const app = Fastify({
@@ -138,11 +145,14 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
 
   void app.register(registryApi, {
     registry: () => deps.controlPlane().registry,
-    publicUrl: () => deps.config.publicUrl ?? `http://${deps.config.host}:${(app.server.address() as AddressInfo | null)?.port ?? deps.config.port}`,
+    publicUrl,
     environment: deps.config.environment,
     nowMs: () => deps.clock.nowMs(),
     allows: (host, origin) => context.hosts.allows(host, origin),
   });
+  if (resourceServer) {
+    void app.register(protectedResourceMetadata, { resourceServer, registry: () => deps.controlPlane().registry, allows: (host, origin) => context.hosts.allows(host, origin) });
+  }
   const controlOptions: ControlApiOptions = {
     control: deps.control,
     authenticate: (authorization, apiKey, nowMs) => deps.controlPlane().authenticator.authenticate(authorization, apiKey, nowMs),
@@ -163,6 +173,7 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
     activity.stop();
     await sharing.stop();
     await denials.stop();
+    await resourceServer?.stop();
   });
   app.get("/healthz", (_request, reply) => reply.send({ status: "ok" }));
   app.get("/readyz", (_request, reply) => {

@@ -10,6 +10,7 @@ import { controlFiles } from "./control-files.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { heldDir, readDigestKey, stdioSocketPath, workerSpoolDir } from "./data-files.ts";
 import { loadControlPlane } from "./load-control-plane.ts";
+import { createResourceServer } from "./identity/oauth/resource-server.ts";
 import { createTaskAuthenticator } from "./identity/task-authenticator.ts";
 import { openQuarantineStore, quarantineDir, quarantineKey } from "./handling/quarantine-store.ts";
 import { createHeldArguments } from "./people/held-arguments.ts";
@@ -67,7 +68,9 @@ export async function runWorker(context: CommandContext, slot: number): Promise<
     const heldArguments = createHeldArguments({ directory: heldDir(dataDir), control, clock, logger });
     lifecycle.add("held arguments", async () => heldArguments.stop());
 
-    const app = createProxyApp({ config, controlPlane: () => plane, control, audit: spool, clock, logger, digestKey: readDigestKey(dataDir), upstreams, heldArguments, quarantine });
+    const { oauth } = config;
+    const resourceServer = oauth && ((publicUrl: () => string) => createResourceServer({ config: oauth, publicUrl, control, clock, logger, env, baseDir: source.baseDir }));
+    const app = createProxyApp({ config, controlPlane: () => plane, control, audit: spool, clock, logger, digestKey: readDigestKey(dataDir), upstreams, heldArguments, quarantine, ...(resourceServer ? { resourceServer } : {}) });
     lifecycle.add("app", () => app.close());
     lifecycle.add("calls", () => app.drain(DRAIN_MS));
     await app.listen({ host: config.host, port: config.port });

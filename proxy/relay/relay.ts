@@ -25,7 +25,8 @@ export async function relay(context: RelayContext, serverName: string, request: 
     const { call } = exchange;
     if (request.method === "GET") call.method = "transport/stream";
     else if (request.method === "DELETE") call.method = "transport/session-end";
-    let refused = admit(exchange, serverName) ?? (request.method === "POST" ? checkHeaders(request) : readSession(exchange));
+    const admitted = admit(exchange, serverName);
+    let refused = (admitted instanceof Promise ? await admitted : admitted) ?? (request.method === "POST" ? checkHeaders(request) : readSession(exchange));
     if (refused === null && request.method === "POST") {
       const body = await readBody(request, context.config.maxBodyBytes);
       if (body.kind === "cut_off") return recordCutOff(exchange, body.received);

@@ -10,6 +10,7 @@ import type { ControlPlane } from "../../proxy/control-plane.ts";
 import type { Authentication } from "../../proxy/identity/identity.ts";
 import type { DecisionInput, DecisionResult } from "../../proxy/policy/decision.ts";
 import { serverEntrySchema, type ServerEntry } from "../../proxy/registry/server-entry.ts";
+import { createResourceServer } from "../../proxy/identity/oauth/resource-server.ts";
 import { createTaskAuthenticator } from "../../proxy/identity/task-authenticator.ts";
 import { createHeldArguments } from "../../proxy/people/held-arguments.ts";
 import { limitSchema } from "../../proxy/limits/limit.ts";
@@ -42,6 +43,8 @@ export interface TestProxyOptions {
   readonly handling?: AnswerHandling;
   readonly limits?: readonly unknown[];
   readonly clock?: Clock;
+  /** For fetching keys and asking issuers, where `config.oauth` names some. */
+  readonly fetch?: typeof fetch;
 }
 
 /** Keys that the test proxy knows, and whom they stand for. */
@@ -56,8 +59,10 @@ export async function startProxyApp(options: TestProxyOptions): Promise<TestProx
   const clock = options.clock ?? systemClock;
   const entries = options.servers.map((server) => serverEntrySchema.parse(server) as ServerEntry);
   const upstreams = createUpstreams({ dataDir: "", env: options.env ?? {}, stdioSocket: options.stdioSocket ?? "" });
+  const config = proxyConfigSchema.parse({ ...options.config });
+  const { oauth } = config;
   const app = createProxyApp({
-    config: proxyConfigSchema.parse({ ...options.config }),
+    config,
     controlPlane: controlPlaneOf(entries, options, control),
     control,
     audit,
@@ -65,6 +70,9 @@ export async function startProxyApp(options: TestProxyOptions): Promise<TestProx
     logger: silentLogger,
     digestKey: randomBytes(32),
     upstreams,
+    ...(oauth
+      ? { resourceServer: (publicUrl) => createResourceServer({ config: oauth, publicUrl, control, clock, logger: silentLogger, env: options.env ?? {}, baseDir: "", ...(options.fetch ? { fetch: options.fetch } : {}) }) }
+      : {}),
     ...(options.handling ? { handling: options.handling } : {}),
     heldArguments: createHeldArguments({ directory: mkdtempSync(join(tmpdir(), "signalbox-held-")), control, clock: systemClock, logger: silentLogger }),
   });

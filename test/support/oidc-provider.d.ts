@@ -1,0 +1,22 @@
+/** The part of oidc-provider that the tests use; the package has no types of its own. */
+declare module "oidc-provider" {
+  import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+
+  export interface InteractionDetails {
+    readonly prompt: { readonly name: string; readonly details: { missingOIDCScope?: string[]; missingResourceScopes?: Record<string, string[]> } };
+    readonly params: Record<string, string>;
+    readonly session?: { accountId: string };
+  }
+
+  export class Provider {
+    constructor(issuer: string, configuration: object);
+    callback(): RequestListener;
+    interactionDetails(request: IncomingMessage, response: ServerResponse): Promise<InteractionDetails>;
+    interactionFinished(request: IncomingMessage, response: ServerResponse, result: object, options?: object): Promise<void>;
+    Grant: new (of: { accountId: string; clientId: string }) => {
+      addOIDCScope(scope: string): void;
+      addResourceScope(resource: string, scope: string): void;
+      save(): Promise<string>;
+    };
+  }
+}
