@@ -32,6 +32,8 @@ export interface AuthorizationServer {
 }
 
 export const introspecting = { clientId: "signalbox", clientSecret: "signalbox-secret-of-the-tests" } as const;
+/** Registered beforehand, for a program on a person's machine. */
+export const desktop = { clientId: "desktop-client", redirectUri: "http://127.0.0.1:9/callback" } as const;
 const client = { id: "build-agent", secret: "secret-of-the-build-agent" } as const;
 const scopes = ["mcp:use", "tickets:write", "tickets:admin"] as const;
 
@@ -104,17 +106,18 @@ function configuration(server: AuthorizationServer, keys: JWK[]): object {
     scopes: ["openid", "offline_access", ...scopes],
     clients: [
       { client_id: client.id, client_secret: client.secret, grant_types: ["client_credentials"], redirect_uris: [], response_types: [] },
+      { client_id: desktop.clientId, application_type: "native", token_endpoint_auth_method: "none", redirect_uris: [desktop.redirectUri], grant_types: ["authorization_code", "refresh_token"] },
       { client_id: introspecting.clientId, client_secret: introspecting.clientSecret, grant_types: [], redirect_uris: [], response_types: [] },
     ],
     findAccount: (_context: unknown, id: string) => ({ accountId: id, claims: () => ({ sub: id }) }),
     extraTokenClaims: () => server.extraClaims,
     interactions: { url: (_context: unknown, { uid }: { uid: string }) => `/interaction/${uid}` },
-    ttl: { AccessToken: 86_400, ClientCredentials: 86_400 },
+    ttl: { AccessToken: 86_400, ClientCredentials: 86_400, Grant: 86_400, Interaction: 600, Session: 86_400 },
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
       introspection: { enabled: true, allowedPolicy: (_context: unknown, asking: { clientId: string }) => asking.clientId === introspecting.clientId },
-      revocation: { enabled: true },
+      revocation: { enabled: true, allowedPolicy: () => true },
       registration: { enabled: true },
       resourceIndicators: {
         enabled: true,

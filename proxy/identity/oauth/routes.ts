@@ -14,10 +14,12 @@ export interface MetadataOptions {
  * document at the root, because the proxy as a whole is not a resource: a token for all of its servers would be good for each.
  */
 export const protectedResourceMetadata: FastifyPluginCallback<MetadataOptions> = (app, { resourceServer, registry, allows }, done) => {
-  app.get<{ Params: { server: string } }>(`${METADATA_PATH}/mcp/:server`, (request, reply) => {
+  // The path of the public URL stands between the well-known name and ours.
+  app.get<{ Params: { "*": string } }>(`${METADATA_PATH}/*`, (request, reply) => {
     if (!allows(request.headers.host, request.headers.origin)) return reply.code(403).send({ error: "this proxy does not serve that Host or Origin" });
-    if (!registry().servers.has(request.params.server)) return reply.code(404).send({ error: "the registry has no server of this name" });
-    return reply.header("cache-control", "max-age=300").send(resourceServer.metadata(request.params.server));
+    const server = /(?:^|\/)mcp\/([a-z0-9-]+)$/.exec(request.params["*"])?.[1] ?? "";
+    if (!registry().servers.has(server)) return reply.code(404).send({ error: "the registry has no server of this name" });
+    return reply.header("cache-control", "max-age=300").send(resourceServer.metadata(server));
   });
   done();
 };

@@ -1,8 +1,8 @@
 import { exportJWK, exportSPKI, importJWK, SignJWT } from "jose";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { systemActor } from "../../../proxy/state/command.ts";
-import { openTask } from "../../../proxy/tasks/open-task.ts";
-import { makeKeys } from "../../support/authorization-server.ts";
+import { systemActor } from "../../../../proxy/state/command.ts";
+import { openTask } from "../../../../proxy/tasks/open-task.ts";
+import { makeKeys } from "../../../support/authorization-server.ts";
 import { bearer, startOAuthProxy, type CallOptions, type OAuthProxy } from "./oauth-proxy.ts";
 
 /** One proxy and one authorization server for all cases, each of which brings a token of its own. */

@@ -1,7 +1,7 @@
-import { manualClock } from "../../../collector/kernel/clock.ts";
-import { introspecting, startAuthorizationServer, type AuthorizationServer } from "../../support/authorization-server.ts";
-import { httpServer, startProxyApp, type TestProxy, type TestProxyOptions } from "../../support/proxy-app.ts";
-import { startStubUpstream, type StubUpstream } from "../../support/stub-upstream.ts";
+import { manualClock } from "../../../../collector/kernel/clock.ts";
+import { introspecting, startAuthorizationServer, type AuthorizationServer } from "../../../support/authorization-server.ts";
+import { httpServer, startProxyApp, type TestProxy, type TestProxyOptions } from "../../../support/proxy-app.ts";
+import { startStubUpstream, type StubUpstream } from "../../../support/stub-upstream.ts";
 
 /** The real proxy app in front of two servers, with a real authorization server and a clock that a test moves. */
 export interface OAuthProxy {
