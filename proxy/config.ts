@@ -28,6 +28,8 @@ export const proxyConfigSchema = z.strictObject({
   maxResultBytes: z.int().positive().default(32 * 1024 * 1024),
   /** Requests that one worker holds at once; the next one gets 503 with Retry-After. */
   maxInFlight: z.int().positive().default(2048),
+  /** How often it is asked of an open stream whether its caller would still be let in. */
+  streamCheckMs: z.int().min(10).default(5000),
   /** Host headers besides loopback names that are accepted, and Origins besides loopback ones. */
   allowedHosts: z.array(z.string()).default([]),
   allowedOrigins: z.array(z.string()).default([]),

@@ -22,6 +22,7 @@ import { recordDenials } from "./relay/denial-records.ts";
 import { Digester } from "./relay/digest.ts";
 import type { RelayContext } from "./relay/exchange.ts";
 import type { AnswerHandling } from "./relay/answer-handling.ts";
+import { recheckStreams } from "./relay/recheck.ts";
 import { relay } from "./relay/relay.ts";
 import { SessionBinding } from "./relay/session-binding.ts";
 import { controlApi, type ControlApiOptions } from "./state/api.ts";
@@ -164,11 +165,13 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
   const { quarantine } = deps;
   void app.register(peopleApi, { ...controlOptions, heldArguments: deps.heldArguments, ...(quarantine ? { quarantine: { read: (id) => quarantine.read(id, deps.clock.nowMs()), remove: (id) => quarantine.remove(id) } } : {}) });
   const flushing = setInterval(() => activity.flush(deps.clock.nowMs()), ACTIVITY_FLUSH_MS).unref();
+  const rechecking = recheckStreams(context, deps.config.streamCheckMs);
   const forgetting = deps.control.onEntry(({ event }) => {
     if (event.kind === "task.closed") activity.forget(event.taskId);
   });
   app.addHook("onClose", async () => {
     clearInterval(flushing);
+    await rechecking.stop();
     forgetting();
     activity.stop();
     await sharing.stop();

@@ -33,7 +33,8 @@ export function admit(exchange: Exchange, serverName: string): Refusal | null | 
   return who instanceof Promise ? who.then((known) => identify(exchange, entry, known)) : identify(exchange, entry, who);
 }
 
-function authenticate({ context, request }: Exchange, serverName: string): Authentication | Promise<Authentication> {
+/** Who sends this, as far as its credential tells now. */
+export function authenticate({ context, request }: Exchange, serverName: string): Authentication | Promise<Authentication> {
   const { headers, socket } = request;
   const { resourceServer } = context;
   const nowMs = context.clock.nowMs();

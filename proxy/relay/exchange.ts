@@ -58,8 +58,8 @@ export interface RelayContext {
 export interface UpstreamCall {
   /** The response is over, or its client has gone. */
   clientGone(): void;
-  /** The worker has to stop. */
-  interrupt(): void;
+  /** The worker has to stop, unless it is said why else. */
+  interrupt(why?: Refusal): void;
 }
 
 export interface Recorded {
@@ -108,8 +108,8 @@ export class Exchange {
   /** True for a stream that only its client or the upstream ends. */
   longLived = false;
 
-  interrupt(): void {
-    if (this.upstreamCall) this.upstreamCall.interrupt();
+  interrupt(why?: Refusal): void {
+    if (this.upstreamCall) this.upstreamCall.interrupt(why);
     else this.response.destroy();
   }
 

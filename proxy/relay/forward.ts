@@ -56,6 +56,8 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
   #controller: Dispatcher.DispatchController | null = null;
   #answer: AnswerRelay | null = null;
   #broken: "cancelled" | "interrupted" | null = null;
+  /** What the client is told, as far as it can be told anything, of a call that was broken off. */
+  #why: Refusal = interrupted;
   #over = false;
 
   constructor(exchange: Exchange, longLived: boolean) {
@@ -67,7 +69,8 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
     if (!this.#exchange.response.writableFinished) this.#break("cancelled");
   }
 
-  interrupt(): void {
+  interrupt(why: Refusal = interrupted): void {
+    this.#why = why;
     this.#break("interrupted");
   }
 
@@ -108,7 +111,7 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
     if (this.#exchange.recorded) return void response.destroy();
     if (this.#broken === "cancelled" && this.#longLived) return this.#close({ outcome: "ok", httpStatus: status });
     if (this.#broken === "cancelled") return this.#close({ outcome: "cancelled", errorType: "cancelled", httpStatus: status });
-    const refused = this.#broken ? interrupted : error instanceof AnswerFault ? error.refusal : failure(error);
+    const refused = this.#broken ? this.#why : error instanceof AnswerFault ? error.refusal : failure(error);
     if (response.headersSent) this.#close({ outcome: refused.outcome, errorType: refused.errorType ?? "", httpStatus: status });
     else void this.#exchange.refuse(refused);
   }

@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
+import { systemActor } from "../../../../proxy/state/command.ts";
+import { openTask } from "../../../../proxy/tasks/open-task.ts";
 import { startAuthorizationServer, type AuthorizationServer } from "../../../support/authorization-server.ts";
 import { testKeys } from "../../../support/proxy-app.ts";
 import { answerJson, idOf } from "../../../support/stub-upstream.ts";
@@ -324,5 +326,24 @@ describe("introspection", () => {
     expect(await statusOf(token)).toBe(503);
     o.as.outage(false);
     expect(await statusOf(token)).toBe(200);
+  });
+});
+
+describe("an open stream", () => {
+  const endings: [string, (opened: { taskId: string }) => unknown, string][] = [
+    ["its token expires", () => o.clock.advanceMs(400_000), "unauthenticated"],
+    ["its task is closed", ({ taskId }) => o.proxy.control.submit({ kind: "task.close", taskId }, systemActor), "unauthenticated"],
+    ["its agent is stopped", () => o.proxy.control.submit({ kind: "stop.set", scope: { agent: "triage-agent" }, reason: "looking into it" }, systemActor), "stopped"],
+  ];
+  test.each(endings)("ends when %s", async (_, happen, errorType) => {
+    o = await startOAuthProxy({ config: { streamCheckMs: 20 } });
+    o.upstream.answer = (_request, response) => void response.writeHead(200, { "content-type": "text/event-stream" }).write(": open\n\n");
+    const { taskId } = await openTask(o.proxy.control, systemActor, { agent: "triage-agent", class: "triage" });
+    const response = await fetch(o.resource(), { headers: { ...(await good({ task: taskId })), accept: "text/event-stream" } });
+    expect(response.status).toBe(200);
+    const read = response.text().catch(() => "broken off");
+    await happen({ taskId });
+    await read;
+    expect(await o.proxy.audit.recorded((record) => record.method === "transport/stream")).toMatchObject({ outcome: "interrupted", errorType });
   });
 });
