@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { oauthConfigSchema } from "./identity/oauth/config.ts";
+import { isWildcard } from "./transport/host-check.ts";
 
 /** What becomes of a call that can't be recorded, because the spool is full or its disk has failed: refused with the reason
  * `audit_unavailable`, or let through, counted, and on record by number as soon as records are taken again. */
@@ -42,6 +43,9 @@ export const proxyConfigSchema = z.strictObject({
   spoolMaxBytes: z.int().positive().default(2 * 1024 * 1024 * 1024),
   /** By the server's risk tier; what has no tier is blocked. */
   whenAuditUnavailable: z.strictObject({ low: whenUnrecorded, medium: whenUnrecorded, high: whenUnrecorded }).prefault({}),
+}).refine(({ oauth, host, publicUrl }) => !oauth || publicUrl !== undefined || !isWildcard(host), {
+  path: ["publicUrl"],
+  message: "access tokens are issued for a URL, and a proxy that listens on every address has none of its own: name it here",
 });
 
 export type ProxyConfig = z.infer<typeof proxyConfigSchema>;

@@ -1,4 +1,5 @@
 import type { Authentication } from "../identity/identity.ts";
+import { presentedToken } from "../identity/oauth/presented-token.ts";
 import type { ServerEntry } from "../registry/server-entry.ts";
 import type { Exchange } from "./exchange.ts";
 import { refusals, type Refusal } from "./refusal.ts";
@@ -38,8 +39,8 @@ export function authenticate({ context, request }: Exchange, serverName: string)
   const { headers, socket } = request;
   const { resourceServer } = context;
   const nowMs = context.clock.nowMs();
-  const token = resourceServer?.tokenOf(headers.authorization) ?? null;
-  if (resourceServer && token !== null) return resourceServer.authenticate(token, serverName, nowMs, socket);
+  const token = resourceServer ? presentedToken(headers.authorization, socket) : null;
+  if (resourceServer && token !== null) return resourceServer.authenticate(token, serverName, nowMs);
   const apiKey = headers["x-api-key"];
   return context.controlPlane().authenticator.authenticate(headers.authorization, typeof apiKey === "string" ? apiKey : undefined, nowMs, socket);
 }

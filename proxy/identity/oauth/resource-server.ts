@@ -5,7 +5,6 @@ import type { Logger } from "../../../collector/kernel/log.ts";
 import { compilePatterns, fits, type Patterns } from "../../policy/pattern.ts";
 import type { Control } from "../../state/command.ts";
 import type { TaskState } from "../../state/control-state.ts";
-import { hashKeyOf } from "../api-key.ts";
 import type { Authentication, Identity, TokenFault } from "../identity.ts";
 import { bearerChallenge, metadataUrlOf, type Challenge } from "./challenge.ts";
 import { readClaims, type TokenFacts } from "./claims.ts";
@@ -13,6 +12,7 @@ import type { IssuerConfig, OAuthConfig } from "./config.ts";
 import type { JsonObject } from "./fetch-json.ts";
 import { createIntrospector, readSecret } from "./introspect.ts";
 import { IssuerKeys } from "./issuer-keys.ts";
+import type { PresentedToken } from "./presented-token.ts";
 import { inRegisteredTask, isOwnTask } from "./registered-task.ts";
 import { createScopeRules } from "./scopes.ts";
 import { TokenCache } from "./token-cache.ts";
@@ -20,10 +20,8 @@ import { verifyJwt, type Verified } from "./verify-jwt.ts";
 
 /** The OAuth 2.1 resource server that each server under this proxy is (MCP 2026-07-28, basic/authorization). */
 export interface ResourceServer extends Stoppable {
-  /** A request's access token; null where its credential is of another kind, or it has none. */
-  tokenOf(authorization: string | undefined): string | null;
   /** Who calls this server with it. A promise where it has not been checked lately; never rejects. */
-  authenticate(token: string, server: string, nowMs: number, connection?: object): Authentication | Promise<Authentication>;
+  authenticate(presented: PresentedToken, server: string, nowMs: number): Authentication | Promise<Authentication>;
   /** Every scope that a call needs, where its sender has not all of them; null where nothing is missing. */
   missingScopes(identity: Identity, server: string, effect: string): readonly string[] | null;
   /** What a refusal says in WWW-Authenticate; without scopes, those that every message needs. */
@@ -62,11 +60,6 @@ interface Checked {
   /** The answer of the task that it names, which holds as long as that task is as it was. */
   inTask: { readonly task: TaskState | undefined; readonly answer: Authentication } | null;
 }
-
-const MAX_TOKEN = 8192;
-const bearer = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
-/** Keys and tasks' tokens of our own, which no issuer is to see. */
-const ownCredential = /^sb[xt]_/;
 
 const MAX_CHECKED = 10_000;
 const MAX_REFUSED = 1000;
@@ -167,13 +160,7 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
   }
 
   return {
-    tokenOf(authorization) {
-      if (authorization === undefined || authorization.length > MAX_TOKEN) return null;
-      const token = bearer.exec(authorization)?.[1];
-      return token === undefined || ownCredential.test(token) ? null : token;
-    },
-    authenticate(token, server, nowMs, connection) {
-      const hash = hashKeyOf(connection, token);
+    authenticate({ token, hash }, server, nowMs) {
       const found = checked.get(hash, nowMs);
       found?.issuer.keys?.refresh();
       if (found && found.epoch === (found.issuer.keys?.epoch ?? 0)) return answer(found, server, nowMs);
