@@ -29,6 +29,7 @@ import { controlApi, type ControlApiOptions } from "./state/api.ts";
 import type { Control } from "./state/command.ts";
 import { createToolListJudge } from "./relay/tool-list.ts";
 import { createHostCheck } from "./transport/host-check.ts";
+import type { UpstreamCredentials } from "./upstream/credentials/credentials.ts";
 import type { Upstreams } from "./upstream/upstreams.ts";
 
 export interface ProxyDeps {
@@ -43,6 +44,7 @@ export interface ProxyDeps {
   /** 32 random bytes of this installation, the same for all its workers. */
   readonly digestKey: Buffer;
   readonly upstreams: Upstreams;
+  readonly credentials?: UpstreamCredentials;
   readonly heldArguments: HeldArguments;
   /** Where results wait for a person; absent, what would be quarantined is blocked. */
   readonly quarantine?: QuarantineStore;

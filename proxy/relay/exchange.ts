@@ -14,6 +14,7 @@ import type { ApprovalState } from "../state/control-state.ts";
 import * as rpc from "../transport/rpc-error.ts";
 import type { TaskActivity } from "../handling/flow/index.ts";
 import type { Control } from "../state/command.ts";
+import type { UpstreamCredentials } from "../upstream/credentials/credentials.ts";
 import type { Upstreams } from "../upstream/upstreams.ts";
 import type { AnswerHandling } from "./answer-handling.ts";
 import type { Call, Ending } from "./call.ts";
@@ -33,6 +34,8 @@ export interface RelayContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly upstreams: Upstreams;
+  /** Absent, no server needs one but what its endpoint says. */
+  readonly credentials?: UpstreamCredentials | undefined;
   readonly digester: Digester;
   readonly control: Control;
   /** What each task has done and read. */

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from "jose";
-import { Provider } from "oidc-provider";
+import { decodeProtectedHeader, exportJWK, generateKeyPair, jwtVerify, SignJWT, type CryptoKey, type JWK } from "jose";
+import { Provider, type GrantContext } from "oidc-provider";
 
 export interface SigningKey {
   readonly kid: string;
@@ -37,6 +37,8 @@ export const desktop = { clientId: "desktop-client", redirectUri: "http://127.0.
 const client = { id: "build-agent", secret: "secret-of-the-build-agent" } as const;
 const scopes = ["mcp:use", "tickets:write", "tickets:admin"] as const;
 
+const TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
+
 export async function makeKeys(prefix: string): Promise<SigningKey[]> {
   return Promise.all(
     ["RS256", "ES256", "EdDSA"].map(async (alg) => ({ kid: `${prefix}-${alg}`, alg, ...(await generateKeyPair(alg, { extractable: true })) })),
@@ -59,6 +61,7 @@ export async function startAuthorizationServer(port = 0): Promise<AuthorizationS
   const serve = async (): Promise<void> => {
     const jwks = await Promise.all(keys.map(async ({ kid, alg, privateKey }): Promise<JWK> => ({ ...(await exportJWK(privateKey)), kid, alg, use: "sig" })));
     const provider = new Provider(issuer, configuration(running, jwks));
+    provider.registerGrantType(TOKEN_EXCHANGE, (context) => exchange(running, context), ["subject_token", "subject_token_type", "requested_token_type", "resource", "scope"]);
     const callback = provider.callback();
     handler = (request, response) => {
       if (request.url?.startsWith("/interaction/")) void agree(provider, request, response).catch((error: unknown) => response.writeHead(500).end(String(error)));
@@ -107,7 +110,7 @@ function configuration(server: AuthorizationServer, keys: JWK[]): object {
     clients: [
       { client_id: client.id, client_secret: client.secret, grant_types: ["client_credentials"], redirect_uris: [], response_types: [] },
       { client_id: desktop.clientId, application_type: "native", token_endpoint_auth_method: "none", redirect_uris: [desktop.redirectUri], grant_types: ["authorization_code", "refresh_token"] },
-      { client_id: introspecting.clientId, client_secret: introspecting.clientSecret, grant_types: [], redirect_uris: [], response_types: [] },
+      { client_id: introspecting.clientId, client_secret: introspecting.clientSecret, grant_types: ["client_credentials", TOKEN_EXCHANGE], redirect_uris: [], response_types: [] },
     ],
     findAccount: (_context: unknown, id: string) => ({ accountId: id, claims: () => ({ sub: id }) }),
     extraTokenClaims: () => server.extraClaims,
@@ -131,6 +134,17 @@ function configuration(server: AuthorizationServer, keys: JWK[]): object {
       },
     },
   };
+}
+
+/** RFC 8693, which the provider leaves to its users: a token of its own for whom the other one is of, with the client as the actor. */
+async function exchange(server: AuthorizationServer, context: GrantContext): Promise<void> {
+  const { oidc } = context;
+  const { subject_token: subject, resource } = oidc.params as { subject_token: string; resource: string };
+  const { kid } = decodeProtectedHeader(subject);
+  const { payload } = await jwtVerify(subject, server.keys.find((key) => key.kid === kid)!.publicKey, { issuer: server.issuer });
+  const now = Math.floor(Date.now() / 1000);
+  const token = await server.sign({ iss: server.issuer, sub: payload.sub, client_id: oidc.client.clientId, act: { sub: oidc.client.clientId }, aud: resource, iat: now, exp: now + 300 });
+  context.body = { access_token: token, issued_token_type: "urn:ietf:params:oauth:token-type:access_token", token_type: "Bearer", expires_in: 300 };
 }
 
 /** The person at the browser: logs in as ana and agrees to whatever is asked. */

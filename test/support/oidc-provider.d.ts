@@ -8,9 +8,15 @@ declare module "oidc-provider" {
     readonly session?: { accountId: string };
   }
 
+  export interface GrantContext {
+    readonly oidc: { readonly params: Record<string, unknown>; readonly client: { readonly clientId: string } };
+    body: unknown;
+  }
+
   export class Provider {
     constructor(issuer: string, configuration: object);
     callback(): RequestListener;
+    registerGrantType(name: string, handler: (context: GrantContext) => Promise<void>, parameters: string[]): void;
     interactionDetails(request: IncomingMessage, response: ServerResponse): Promise<InteractionDetails>;
     interactionFinished(request: IncomingMessage, response: ServerResponse, result: object, options?: object): Promise<void>;
     Grant: new (of: { accountId: string; clientId: string }) => {

@@ -19,6 +19,7 @@ import type { AnswerHandling } from "../../proxy/relay/answer-handling.ts";
 import { createProxyApp } from "../../proxy/server.ts";
 import type { Control } from "../../proxy/state/command.ts";
 import { createLocalControl } from "../../proxy/state/local-control.ts";
+import { createUpstreamCredentials } from "../../proxy/upstream/credentials/credentials.ts";
 import { createUpstreams } from "../../proxy/upstream/upstreams.ts";
 import { memoryAudit, type MemoryAudit } from "./memory-audit.ts";
 
@@ -70,6 +71,7 @@ export async function startProxyApp(options: TestProxyOptions): Promise<TestProx
     logger: silentLogger,
     digestKey: randomBytes(32),
     upstreams,
+    credentials: createUpstreamCredentials({ env: options.env ?? {}, baseDir: "", clock, ...(options.fetch ? { fetch: options.fetch } : {}) }),
     ...(oauth
       ? { resourceServer: (publicUrl) => createResourceServer({ config: oauth, publicUrl, control, clock, logger: silentLogger, env: options.env ?? {}, baseDir: "", ...(options.fetch ? { fetch: options.fetch } : {}) }) }
       : {}),

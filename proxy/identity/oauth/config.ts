@@ -1,18 +1,16 @@
 import { z } from "zod";
+import { SECRET_PLACE, SECRET_PLACE_FORM } from "../../../collector/kernel/secret-place.ts";
 
 /** Asymmetric alone: with `none` anybody signs, and with HS* whoever can check a token can also make one. */
 export const signatureAlgorithms = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"] as const;
 
 /** https, or http on this machine alone: keys and tokens that travel in clear are nobody's. */
-const secureUrl = z.url({ protocol: /^https?$/ }).refine((url) => isSecure(url), "must be https, or http on a loopback address");
+export const secureUrl = z.url({ protocol: /^https?$/ }).refine((url) => isSecure(url), "must be https, or http on a loopback address");
 
 function isSecure(text: string): boolean {
   const { protocol, hostname } = new URL(text);
   return protocol === "https:" || ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
 }
-
-/** Of a secret: where it is, and never what it is. */
-const secretPlace = z.string().regex(/^\$\{(env:[A-Za-z_][A-Za-z0-9_]*|file:[^}]+)\}$/, "${env:NAME} or ${file:path}: the secret itself must not stand here");
 
 /** One claim, by its name or by a path with dots; of several, the first that is there counts. */
 const claimPaths = (...defaults: string[]) =>
@@ -47,7 +45,7 @@ const issuerSchema = z
         /** Absent, the issuer's metadata says so. */
         url: secureUrl.optional(),
         clientId: z.string().min(1),
-        clientSecret: secretPlace,
+        clientSecret: z.string().regex(SECRET_PLACE, SECRET_PLACE_FORM),
       })
       .optional(),
     algorithms: z.array(z.enum(signatureAlgorithms)).min(1).default(["RS256", "ES256", "EdDSA"]),

@@ -2,6 +2,7 @@ import { decodeJwt } from "jose";
 import type { Clock } from "../../../collector/kernel/clock.ts";
 import type { Stoppable } from "../../../collector/kernel/lifecycle.ts";
 import type { Logger } from "../../../collector/kernel/log.ts";
+import { secretSource } from "../../../collector/kernel/secret-place.ts";
 import { compilePatterns, fits, type Patterns } from "../../policy/pattern.ts";
 import type { Control } from "../../state/command.ts";
 import type { TaskState } from "../../state/control-state.ts";
@@ -10,7 +11,7 @@ import { bearerChallenge, metadataUrlOf, type Challenge } from "./challenge.ts";
 import { readClaims, type TokenFacts } from "./claims.ts";
 import type { IssuerConfig, OAuthConfig } from "./config.ts";
 import type { JsonObject } from "./fetch-json.ts";
-import { createIntrospector, readSecret } from "./introspect.ts";
+import { createIntrospector } from "./introspect.ts";
 import { IssuerKeys } from "./issuer-keys.ts";
 import type { PresentedToken } from "./presented-token.ts";
 import { inRegisteredTask, isOwnTask } from "./registered-task.ts";
@@ -197,7 +198,7 @@ function createIssuers({ config, clock, logger, env, baseDir, fetch = globalThis
     config.issuers.map((one): [string, Issuer] => {
       const servers = compilePatterns(one.servers);
       const { issuer, introspection: settings, jwksUri } = one;
-      if (settings) return [issuer, { config: one, servers, introspect: createIntrospector({ issuer, settings, secret: readSecret(settings.clientSecret, { env, baseDir }), ...fetching }) }];
+      if (settings) return [issuer, { config: one, servers, introspect: createIntrospector({ issuer, settings, secret: secretSource(settings.clientSecret, { env, baseDir, code: "E_OAUTH_SECRET", what: `the client secret for ${issuer}` }), ...fetching }) }];
       const keys = new IssuerKeys({ issuer, jwksUri, maxAgeMs: config.keysMaxAgeSeconds * 1000, refetchMs: config.keysRefetchSeconds * 1000, clock, logger, ...fetching });
       return [issuer, { config: one, servers, keys }];
     }),

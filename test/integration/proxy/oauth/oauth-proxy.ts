@@ -36,13 +36,20 @@ export const bearer = (token: string): Record<string, string> => ({ authorizatio
 const tools = { read: { effect: "read", trusted: true }, write: { effect: "write" } };
 const requires = [{ scopes: ["mcp:use"] }, { servers: ["tickets"], effects: ["write", "destructive"], scopes: ["tickets:write"] }];
 
-export async function startOAuthProxy(more: Omit<Partial<TestProxyOptions>, "config"> & { oauth?: Record<string, unknown>; issuer?: Record<string, unknown>; config?: Record<string, unknown> } = {}): Promise<OAuthProxy> {
-  const { oauth, issuer, config, ...rest } = more;
+export interface OAuthProxyOptions extends Partial<TestProxyOptions> {
+  readonly oauth?: Record<string, unknown>;
+  readonly issuer?: Record<string, unknown>;
+  /** Registry entries that have to know where the others are. */
+  readonly serversOf?: (running: Pick<OAuthProxy, "as" | "upstream">) => unknown[];
+}
+
+export async function startOAuthProxy(more: OAuthProxyOptions = {}): Promise<OAuthProxy> {
+  const { oauth, issuer, config, serversOf, ...rest } = more;
   const as = await startAuthorizationServer();
   const upstream = await startStubUpstream();
   const clock = manualClock(Date.now());
   const proxy = await startProxyApp({
-    servers: [httpServer(upstream.url, { name: "tickets", tools }), httpServer(upstream.url, { name: "files", tools })],
+    servers: serversOf?.({ as, upstream }) ?? [httpServer(upstream.url, { name: "tickets", tools }), httpServer(upstream.url, { name: "files", tools })],
     clock,
     env: { INTROSPECTION_SECRET: introspecting.clientSecret },
     config: { denialBreaker: false, ...config, oauth: { issuers: [{ issuer: as.issuer, ...issuer }], scopes: requires, implies: { "tickets:admin": ["tickets:write"] }, ...oauth } },
