@@ -23,6 +23,8 @@ export const proxyConfigSchema = z.strictObject({
   taskClasses: z.array(z.string().min(1)).optional(),
   /** The agent that callers without a credential are taken for. Absent, they are refused. */
   anonymousAgent: z.string().optional(),
+  /** The age in days at which `signalbox identities` calls a key overdue. */
+  keyRotationDays: z.int().positive().default(90),
   /** Access tokens of authorization servers, beside keys and tasks' tokens (identity/README.md). */
   oauth: oauthConfigSchema.optional(),
   maxBodyBytes: z.int().positive().default(4 * 1024 * 1024),

@@ -6,7 +6,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Where a secret is, and never the secret: `${env:NAME}` or `${file:PATH}`. */
 export const SECRET_PLACE = /^\$\{(env|file):([^}]+)\}$/;
-export const SECRET_PLACE_FORM = "names where the secret is: ${env:NAME} or ${file:PATH}";
+export const SECRET_PLACE_FORM = "names where the credential is: ${env:NAME} or ${file:PATH}";
 
 export interface SecretSourceOptions {
   /** What relative paths are relative to. */

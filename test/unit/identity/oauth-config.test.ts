@@ -24,7 +24,7 @@ const faults: [string, object, RegExp][] = [
   ["no algorithm", withIssuers({ ...one, algorithms: ["none"] }), /algorithms/],
   ["an issuer in clear", withIssuers({ issuer: "http://login.example.com" }), /must be https/],
   ["keys in clear", withIssuers({ ...one, jwksUri: "http://login.example.com/jwks" }), /must be https/],
-  ["a secret that stands in the file", withIssuers({ ...one, introspection: { clientId: "a", clientSecret: "hunter2" } }), /names where the secret is/],
+  ["a secret that stands in the file", withIssuers({ ...one, introspection: { clientId: "a", clientSecret: "hunter2" } }), /names where the credential is/],
   ["keys and introspection at once", withIssuers({ ...one, jwksUri: "https://x.example/jwks", introspection: { clientId: "a", clientSecret: secret } }), /not both/],
   ["an issuer twice", withIssuers(one, { ...one, prefix: "b:" }), /stands here already/],
   ["two issuers that speak of the same names", withIssuers(one, { issuer: "https://other.example.com" }), /prefix of its own/],
