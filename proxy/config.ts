@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { clientCertificatesSchema } from "./identity/client-certificates.ts";
 import { oauthConfigSchema } from "./identity/oauth/config.ts";
 import { isWildcard } from "./transport/host-check.ts";
 
@@ -27,6 +28,8 @@ export const proxyConfigSchema = z.strictObject({
   keyRotationDays: z.int().positive().default(90),
   /** Access tokens of authorization servers, beside keys and tasks' tokens (identity/README.md). */
   oauth: oauthConfigSchema.optional(),
+  /** Callers that a proxy in front of this one knows by mutual TLS; asked for those who send no other credential. */
+  clientCertificates: clientCertificatesSchema.optional(),
   maxBodyBytes: z.int().positive().default(4 * 1024 * 1024),
   maxResultBytes: z.int().positive().default(32 * 1024 * 1024),
   /** Requests that one worker holds at once; the next one gets 503 with Retry-After. */

@@ -10,6 +10,7 @@ import type { ControlPlane } from "./control-plane.ts";
 import { createTaskActivity, taskKey, type TaskActivity } from "./handling/flow/index.ts";
 import { createResultHandling } from "./handling/index.ts";
 import type { QuarantineStore } from "./handling/quarantine-store.ts";
+import { createClientCertificates } from "./identity/client-certificates.ts";
 import type { ResourceServer } from "./identity/oauth/resource-server.ts";
 import { protectedResourceMetadata } from "./identity/oauth/routes.ts";
 import { Limiter } from "./limits/limiter.ts";
@@ -115,6 +116,7 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
     sessions: new SessionBinding(deps.digestKey),
     hosts: createHostCheck(deps.config),
     resourceServer,
+    certificates: deps.config.clientCertificates && createClientCertificates(deps.config.clientCertificates),
     active,
   };
   const app = Fastify({

@@ -42,6 +42,10 @@ export function authenticate({ context, request }: Exchange, serverName: string)
   const token = resourceServer ? presentedToken(headers.authorization, socket) : null;
   if (resourceServer && token !== null) return resourceServer.authenticate(token, serverName, nowMs);
   const apiKey = headers["x-api-key"];
+  if (!headers.authorization && !apiKey) {
+    const who = context.certificates?.authenticate(request, nowMs) ?? null;
+    if (who !== null) return who;
+  }
   return context.controlPlane().authenticator.authenticate(headers.authorization, typeof apiKey === "string" ? apiKey : undefined, nowMs, socket);
 }
 

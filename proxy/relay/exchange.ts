@@ -6,6 +6,7 @@ import type { ProxyConfig } from "../config.ts";
 import type { ControlPlane } from "../control-plane.ts";
 import type { LimitFacts } from "../limits/limit.ts";
 import type { Entered } from "../limits/limiter.ts";
+import type { ClientCertificates } from "../identity/client-certificates.ts";
 import type { ResourceServer } from "../identity/oauth/resource-server.ts";
 import type { HostCheck } from "../transport/host-check.ts";
 import type { HeldArguments } from "../people/held-arguments.ts";
@@ -48,6 +49,8 @@ export interface RelayContext {
   readonly denials: DenialRecords;
   readonly sessions: SessionBinding;
   readonly hosts: HostCheck;
+  /** Absent where nobody calls by mutual TLS. */
+  readonly certificates?: ClientCertificates | undefined;
   /** Absent where no authorization server is configured. */
   readonly resourceServer?: ResourceServer | undefined;
   /** Everything that is under way; its size bounds what a worker takes on. */
