@@ -279,6 +279,15 @@ describe("configured audiences and servers", () => {
   });
 });
 
+test("a token that expires is refused at once, although it counted as checked", async () => {
+  o = await startOAuthProxy();
+  const headers = await good({ exp: Math.floor(o.clock.nowMs() / 1000) + 10 });
+  expect(await statusOf(headers)).toBe(200);
+  // Ten seconds and the tolerance, within the minute for which it is remembered.
+  o.clock.advanceMs(41_000);
+  expect([await statusOf(headers), last().reason]).toEqual([401, "token_expired"]);
+});
+
 describe("introspection", () => {
   test("an opaque token is good for its server, and its issuer is asked once in a while", async () => {
     o = await startOAuthProxy({ issuer: introspection });
@@ -316,6 +325,23 @@ describe("introspection", () => {
     await o.call(token);
     expect(last()).toMatchObject({ reason: "task_scope", agent: "bot", delegation: ["bot"] });
     expect((await o.call(token, { tool: "write" })).challenge).toContain('scope="mcp:use tickets:write"');
+  });
+
+  test.each([
+    ["says that the token is not active, and all about it", { active: false }],
+    ["says so in other words than true", { active: "true" }],
+    ["is another issuer's", { active: true, iss: "https://other.example" }],
+    ["is of a token that is not valid yet", { active: true, nbf: 4_000_000_000 }],
+    ["is of a token that is bound to a key", { active: true, token_type: "DPoP" }],
+    ["says nothing of when it expires", { active: true, exp: undefined }],
+    ["says nothing of whom it is for", { active: true, aud: undefined }],
+  ])("an answer that %s lets nobody in", async (_, said) => {
+    o = await startOAuthProxy({
+      issuer: introspection,
+      fetch: async (input, init) => (String(input).endsWith("/token/introspection") ? Response.json({ ...o.claims(), token_type: "Bearer", ...said }) : fetch(input, init)),
+    });
+    expect(await statusOf(bearer("opaque"))).toBe(401);
+    expect(o.upstream.requests).toHaveLength(0);
   });
 
   test("an issuer that does not answer is our trouble and not the caller's", async () => {
