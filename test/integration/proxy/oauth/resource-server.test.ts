@@ -246,13 +246,19 @@ describe("keys of an issuer", () => {
   });
 
   test.each([
-    ["a redirect", () => Response.redirect("http://127.0.0.1:9/jwks", 302)],
     ["more than it may be", () => new Response(`{"keys":[],"pad":"${"x".repeat(300_000)}"}`)],
     ["no JSON", () => new Response("<html>")],
     ["no keys", () => Response.json({ jwks: [] })],
   ])("an answer that is %s is none", async (_, answer) => {
     o = await startOAuthProxy({ fetch: async (input, init) => (String(input).endsWith("/jwks") ? answer() : fetch(input, init)) });
     expect(await statusOf(await good())).toBe(503);
+  });
+
+  test("a redirect is not followed, not even to the keys", async () => {
+    o = await startOAuthProxy({ fetch: (input, init) => fetch(String(input).endsWith("/jwks") ? o.upstream.url : input, init) });
+    o.upstream.answer = (_request, response) => void response.writeHead(302, { location: `${o.as.issuer}/jwks` }).end();
+    expect(await statusOf(await good())).toBe(503);
+    expect([o.upstream.requests.length, asked("/jwks")]).toEqual([1, 0]);
   });
 
   test("the algorithms that are accepted are those of the configuration", async () => {
@@ -282,7 +288,8 @@ describe("configured audiences and servers", () => {
 test("a token that expires is refused at once, although it counted as checked", async () => {
   o = await startOAuthProxy();
   const headers = await good({ exp: Math.floor(o.clock.nowMs() / 1000) + 10 });
-  expect(await statusOf(headers)).toBe(200);
+  // What is checked while the keys come in is checked again; from the second call on it is remembered.
+  for (let i = 0; i < 2; i++) expect(await statusOf(headers)).toBe(200);
   // Ten seconds and the tolerance, within the minute for which it is remembered.
   o.clock.advanceMs(41_000);
   expect([await statusOf(headers), last().reason]).toEqual([401, "token_expired"]);
