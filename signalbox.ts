@@ -21,6 +21,7 @@ const commands: readonly { names: readonly string[]; load: () => Promise<Registe
   { names: ["registry"], load: async () => (await import("./proxy/commands/registry.ts")).registerRegistry },
   { names: ["inventory"], load: async () => (await import("./proxy/commands/inventory.ts")).registerInventory },
   { names: ["keys"], load: async () => (await import("./proxy/commands/keys.ts")).registerKeys },
+  { names: ["identities"], load: async () => (await import("./proxy/commands/identities.ts")).registerIdentities },
   { names: ["task"], load: async () => (await import("./proxy/commands/task.ts")).registerTask },
   { names: ["stop"], load: async () => (await import("./proxy/commands/stop.ts")).registerStop },
   { names: ["approvals", "exceptions", "quarantine"], load: async () => (await import("./proxy/commands/people.ts")).registerPeople },

@@ -1,4 +1,7 @@
 import { z } from "zod";
+import { clientCertificatesSchema } from "./identity/client-certificates.ts";
+import { oauthConfigSchema } from "./identity/oauth/config.ts";
+import { isWildcard } from "./transport/host-check.ts";
 
 /** What becomes of a call that can't be recorded, because the spool is full or its disk has failed: refused with the reason
  * `audit_unavailable`, or let through, counted, and on record by number as soon as records are taken again. */
@@ -21,10 +24,18 @@ export const proxyConfigSchema = z.strictObject({
   taskClasses: z.array(z.string().min(1)).optional(),
   /** The agent that callers without a credential are taken for. Absent, they are refused. */
   anonymousAgent: z.string().optional(),
+  /** The age in days at which `signalbox identities` calls a key overdue. */
+  keyRotationDays: z.int().positive().default(90),
+  /** Access tokens of authorization servers, beside keys and tasks' tokens (identity/README.md). */
+  oauth: oauthConfigSchema.optional(),
+  /** Callers that a proxy in front of this one knows by mutual TLS; asked for those who send no other credential. */
+  clientCertificates: clientCertificatesSchema.optional(),
   maxBodyBytes: z.int().positive().default(4 * 1024 * 1024),
   maxResultBytes: z.int().positive().default(32 * 1024 * 1024),
   /** Requests that one worker holds at once; the next one gets 503 with Retry-After. */
   maxInFlight: z.int().positive().default(2048),
+  /** How often it is asked of an open stream whether its caller would still be let in. */
+  streamCheckMs: z.int().min(10).default(5000),
   /** Host headers besides loopback names that are accepted, and Origins besides loopback ones. */
   allowedHosts: z.array(z.string()).default([]),
   allowedOrigins: z.array(z.string()).default([]),
@@ -37,6 +48,9 @@ export const proxyConfigSchema = z.strictObject({
   spoolMaxBytes: z.int().positive().default(2 * 1024 * 1024 * 1024),
   /** By the server's risk tier; what has no tier is blocked. */
   whenAuditUnavailable: z.strictObject({ low: whenUnrecorded, medium: whenUnrecorded, high: whenUnrecorded }).prefault({}),
+}).refine(({ oauth, host, publicUrl }) => !oauth || publicUrl !== undefined || !isWildcard(host), {
+  path: ["publicUrl"],
+  message: "access tokens are issued for a URL, and a proxy that listens on every address has none of its own: name it here",
 });
 
 export type ProxyConfig = z.infer<typeof proxyConfigSchema>;

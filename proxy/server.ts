@@ -11,6 +11,9 @@ import type { ControlPlane } from "./control-plane.ts";
 import { createTaskActivity, taskKey, type TaskActivity } from "./handling/flow/index.ts";
 import { createResultHandling } from "./handling/index.ts";
 import type { QuarantineStore } from "./handling/quarantine-store.ts";
+import { createClientCertificates } from "./identity/client-certificates.ts";
+import type { ResourceServer } from "./identity/oauth/resource-server.ts";
+import { protectedResourceMetadata } from "./identity/oauth/routes.ts";
 import { Limiter } from "./limits/limiter.ts";
 import { shareLimits } from "./limits/share-limits.ts";
 import { peopleApi } from "./people/api.ts";
@@ -22,12 +25,14 @@ import { Digester } from "./relay/digest.ts";
 import type { RelayContext } from "./relay/exchange.ts";
 import type { AnswerHandling } from "./relay/answer-handling.ts";
 import { callPayloads } from "./relay/payloads.ts";
+import { recheckStreams } from "./relay/recheck.ts";
 import { relay } from "./relay/relay.ts";
 import { SessionBinding } from "./relay/session-binding.ts";
 import { controlApi, type ControlApiOptions } from "./state/api.ts";
 import type { Control } from "./state/command.ts";
 import { createToolListJudge } from "./relay/tool-list.ts";
 import { createHostCheck } from "./transport/host-check.ts";
+import type { UpstreamCredentials } from "./upstream/credentials/credentials.ts";
 import type { Upstreams } from "./upstream/upstreams.ts";
 
 export interface ProxyDeps {
@@ -42,6 +47,7 @@ export interface ProxyDeps {
   /** 32 random bytes of this installation, the same for all its workers. */
   readonly digestKey: Buffer;
   readonly upstreams: Upstreams;
+  readonly credentials?: UpstreamCredentials;
   readonly heldArguments: HeldArguments;
   /** Where results wait for a person; absent, what would be quarantined is blocked. */
   readonly quarantine?: QuarantineStore;
@@ -49,6 +55,8 @@ export interface ProxyDeps {
   readonly handling?: AnswerHandling;
   /** Takes what is to be kept of what calls say; absent, nothing is. */
   readonly payloads?: PayloadSink;
+  /** Accepts access tokens; absent, only keys and tasks' tokens are credentials. */
+  readonly resourceServer?: (publicUrl: () => string) => ResourceServer;
 }
 
 declare module "fastify" {
@@ -96,6 +104,8 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
   const limiter = new Limiter({ limits: () => deps.controlPlane().limits, origin: randomUUID() });
   const sharing = shareLimits({ limiter, control: deps.control, clock: deps.clock });
   const denials = recordDenials({ ...deps, breaker: deps.config.denialBreaker, riskTierOf: (server) => deps.controlPlane().registry.servers.get(server)?.riskTier ?? "" });
+  const publicUrl = (): string => deps.config.publicUrl ?? `http://${deps.config.host}:${(app.server.address() as AddressInfo | null)?.port ?? deps.config.port}`;
+  const resourceServer = deps.resourceServer?.(publicUrl);
   const context: RelayContext = {
     ...deps,
     digester,
@@ -110,6 +120,8 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
     payloads: deps.payloads && callPayloads(deps.payloads, deps.logger),
     sessions: new SessionBinding(deps.digestKey),
     hosts: createHostCheck(deps.config),
+    resourceServer,
+    certificates: deps.config.clientCertificates && createClientCertificates(deps.config.clientCertificates),
     active,
   };
   const app = Fastify({
@@ -143,11 +155,14 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
 
   void app.register(registryApi, {
     registry: () => deps.controlPlane().registry,
-    publicUrl: () => deps.config.publicUrl ?? `http://${deps.config.host}:${(app.server.address() as AddressInfo | null)?.port ?? deps.config.port}`,
+    publicUrl,
     environment: deps.config.environment,
     nowMs: () => deps.clock.nowMs(),
     allows: (host, origin) => context.hosts.allows(host, origin),
   });
+  if (resourceServer) {
+    void app.register(protectedResourceMetadata, { resourceServer, registry: () => deps.controlPlane().registry, allows: (host, origin) => context.hosts.allows(host, origin) });
+  }
   const controlOptions: ControlApiOptions = {
     control: deps.control,
     authenticate: (authorization, apiKey, nowMs) => deps.controlPlane().authenticator.authenticate(authorization, apiKey, nowMs),
@@ -159,15 +174,18 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
   const { quarantine } = deps;
   void app.register(peopleApi, { ...controlOptions, heldArguments: deps.heldArguments, ...(quarantine ? { quarantine: { read: (id) => quarantine.read(id, deps.clock.nowMs()), remove: (id) => quarantine.remove(id) } } : {}) });
   const flushing = setInterval(() => activity.flush(deps.clock.nowMs()), ACTIVITY_FLUSH_MS).unref();
+  const rechecking = recheckStreams(context, deps.config.streamCheckMs);
   const forgetting = deps.control.onEntry(({ event }) => {
     if (event.kind === "task.closed") activity.forget(event.taskId);
   });
   app.addHook("onClose", async () => {
     clearInterval(flushing);
+    await rechecking.stop();
     forgetting();
     activity.stop();
     await sharing.stop();
     await denials.stop();
+    await resourceServer?.stop();
   });
   app.get("/healthz", (_request, reply) => reply.send({ status: "ok" }));
   app.get("/readyz", (_request, reply) => {

@@ -15,12 +15,14 @@ import { controlFiles } from "./control-files.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { heldDir, readDigestKey, stdioSocketPath, workerSpoolDir } from "./data-files.ts";
 import { loadControlPlane } from "./load-control-plane.ts";
+import { createResourceServer } from "./identity/oauth/resource-server.ts";
 import { createTaskAuthenticator } from "./identity/task-authenticator.ts";
 import { openQuarantineStore, quarantineDir, quarantineKey } from "./handling/quarantine-store.ts";
 import { createHeldArguments } from "./people/held-arguments.ts";
 import { createProxyApp } from "./server.ts";
 import { primaryPeer } from "./state/peer.ts";
 import { createControlReplica } from "./state/replica.ts";
+import { createUpstreamCredentials } from "./upstream/credentials/credentials.ts";
 import { createUpstreams } from "./upstream/upstreams.ts";
 import { watchControlPlane } from "./watch-control-plane.ts";
 
@@ -70,12 +72,16 @@ export async function runWorker(context: CommandContext, slot: number): Promise<
     lifecycle.add("exporter", () => exporter.stop({ deadlineMs: EXPORT_MS }));
     const upstreams = createUpstreams({ dataDir, env, stdioSocket: stdioSocketPath(dataDir) });
     lifecycle.add("upstreams", () => upstreams.stop());
+    const credentials = createUpstreamCredentials({ env, baseDir: source.baseDir, clock });
+    lifecycle.add("upstream credentials", () => credentials.stop());
 
     const quarantine = openQuarantineStore({ dir: quarantineDir(dataDir), key: quarantineKey(dataDir) });
     const heldArguments = createHeldArguments({ directory: heldDir(dataDir), control, clock, logger });
     lifecycle.add("held arguments", async () => heldArguments.stop());
 
-    const app = createProxyApp({ config, controlPlane: () => plane, control, audit: spool, clock, logger, digestKey: readDigestKey(dataDir), upstreams, heldArguments, quarantine, payloads });
+    const { oauth } = config;
+    const resourceServer = oauth && ((publicUrl: () => string) => createResourceServer({ config: oauth, publicUrl, control, clock, logger, env, baseDir: source.baseDir }));
+    const app = createProxyApp({ config, controlPlane: () => plane, control, audit: spool, clock, logger, digestKey: readDigestKey(dataDir), upstreams, credentials, heldArguments, quarantine, payloads, ...(resourceServer ? { resourceServer } : {}) });
     lifecycle.add("app", () => app.close());
     lifecycle.add("calls", () => app.drain(DRAIN_MS));
     await app.listen({ host: config.host, port: config.port });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { CREDENTIAL } from "./anchor/credential.ts";
+import { SECRET_PLACE, SECRET_PLACE_FORM } from "../kernel/secret-place.ts";
 
 const OWN_MACHINE: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
@@ -18,7 +18,7 @@ const anchorSchema = z.discriminatedUnion("kind", [
       kind: z.literal("http"),
       url: z.url({ protocol: /^https?$/ }),
       /** `${env:NAME}` or `${file:PATH}`, sent as a bearer token. */
-      credential: z.string().regex(CREDENTIAL, "names where the credential is: ${env:NAME} or ${file:PATH}").optional(),
+      credential: z.string().regex(SECRET_PLACE, SECRET_PLACE_FORM).optional(),
       timeoutMs: z.int().positive().default(10_000),
     })
     .refine(({ url, credential }) => credential === undefined || mayCarryCredential(url), { path: ["url"], message: "must be https, because a credential is sent to it" }),

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { CREDENTIAL } from "../audit/anchor/credential.ts";
+import { SECRET_PLACE } from "../kernel/secret-place.ts";
 
 const encryptionKey = z.strictObject({
   /** Stored with each payload, so that the key can be found again. */
   id: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, "at most 64 letters, digits, dots, dashes and underscores"),
   /** Where 32 random bytes are, as Base64 or hexadecimal: `${env:NAME}` or `${file:PATH}`. */
-  key: z.string().regex(CREDENTIAL, "names where the key is: ${env:NAME} or ${file:PATH}"),
+  key: z.string().regex(SECRET_PLACE, "names where the key is: ${env:NAME} or ${file:PATH}"),
 });
 
 const encryptionSchema = z

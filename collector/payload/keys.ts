@@ -1,5 +1,5 @@
-import { credentialSource, type Environment } from "../audit/anchor/credential.ts";
 import { SignalboxError } from "../kernel/errors.ts";
+import { secretSource, type Environment } from "../kernel/secret-place.ts";
 import type { EncryptionKey, PayloadsConfig } from "./config.ts";
 
 export interface PayloadKey {
@@ -25,7 +25,7 @@ export async function keyById({ encryption }: PayloadsConfig, id: string, baseDi
 }
 
 async function readKey({ id, key }: EncryptionKey, baseDir: string, env: Environment): Promise<PayloadKey> {
-  const text = await credentialSource(key, baseDir, env, { code: "E_PAYLOAD_KEY", what: `the payloads' key ${id}` })();
+  const text = await secretSource(key, { baseDir, env, code: "E_PAYLOAD_KEY", what: `the payloads' key ${id}` })();
   const bytes = /^[0-9a-f]{64}$/i.test(text) ? Buffer.from(text, "hex") : Buffer.from(text, "base64");
   if (bytes.length === KEY_BYTES) return { id, bytes };
   throw new SignalboxError("E_PAYLOAD_KEY", `the payloads' key ${id}: what is there is not ${KEY_BYTES} bytes as Base64 or hexadecimal`, { remedy: "openssl rand -base64 32" });

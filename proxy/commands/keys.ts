@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import { InvalidArgumentError, Option } from "commander";
 import type { CommandContext, RegisterCommands } from "../../collector/kernel/command.ts";
-import { appendKey, createKey, loadKeys, revokeKey, type KeyEntry } from "../identity/keys-file.ts";
+import { appendKey, createKey, loadKeys, revokeKey, rotateKey, type KeyEntry } from "../identity/keys-file.ts";
 import { roles, type Role } from "../state/command.ts";
 import { columns } from "../../collector/kernel/columns.ts";
+import { seconds } from "./duration.ts";
 import { controlPaths, describeVerb, reportFaults } from "./file-verb.ts";
 
 /** `keys`: the credentials of agents and people, without the proxy running; a running one heeds a change within a second. */
@@ -12,10 +13,15 @@ export const registerKeys: RegisterCommands = (program, context) => {
   describeVerb(keys, "create", "make a key and print it once; only its hash is kept", "signalbox keys create --agent triage-agent --ttl-days 90\n  signalbox keys create --agent ana --role approver")
     .requiredOption("--agent <name>", "the agent that will call with it, or the person who will use it")
     .option("--principal <name>", "the person or service that the agent acts for (the agent itself if absent)")
+    .option("--servers <name...>", "the servers that it may be used for (any that policy allows if absent)")
     .option("--task-class <name>", "the kind of task that its calls belong to (proxy.defaultTaskClass if absent)")
     .addOption(new Option("--role <role...>", "what its holder may do: call, decide on approvals, run the proxy").choices(roles).default(["agent"]))
     .option("--ttl-days <days>", "how long it is valid (until revoked if absent)", wholeDays)
     .action((options: KeyOptions) => reportingLater(context, () => makeKey(context, options)));
+  describeVerb(keys, "rotate", "make a key in place of another one, which stays good for a while", "signalbox keys rotate 0c9f1a22d3 --overlap 2d")
+    .argument("<id>", "as `keys list` shows it")
+    .option("--overlap <time>", "how long the old one is still good, such as 30m, 8h or 2d", seconds, 24 * 3600)
+    .action((id: string, { overlap }: { overlap: number }) => reportingLater(context, () => rotate(context, id, overlap * 1000)));
   describeVerb(keys, "list", "list the keys by id; the keys themselves are not stored", "signalbox keys list --json")
     .option("--json", "print them as JSON, without their hashes")
     .action(({ json }: { json?: boolean }) => reportFaults(context, false, () => listKeys(context, json === true)));
@@ -28,6 +34,7 @@ interface KeyOptions {
   agent: string;
   principal?: string;
   taskClass?: string;
+  servers?: string[];
   role: Role[];
   ttlDays?: number;
 }
@@ -51,11 +58,18 @@ async function reportingLater(context: CommandContext, run: () => Promise<void>)
 
 async function makeKey(context: CommandContext, options: KeyOptions): Promise<void> {
   const { keysFile } = controlPaths(context);
-  const { agent, principal = agent, taskClass, role, ttlDays } = options;
-  const { key, entry } = createKey({ agent, principal, taskClass, roles: role, ttlDays, nowMs: context.clock.nowMs() });
+  const { agent, principal = agent, taskClass, servers, role, ttlDays } = options;
+  const { key, entry } = createKey({ agent, principal, taskClass, servers, roles: role, ttlDays, nowMs: context.clock.nowMs() });
   await appendKey(keysFile, entry);
   context.print(key);
   context.print(`Key ${entry.id} for ${agent} is in ${keysFile}, as a hash. The line above is shown this once.`);
+}
+
+async function rotate(context: CommandContext, id: string, overlapMs: number): Promise<void> {
+  const { keysFile } = controlPaths(context);
+  const { key, entry, old } = await rotateKey(keysFile, id, { overlapMs, nowMs: context.clock.nowMs() });
+  context.print(key);
+  context.print(`Key ${entry.id} for ${entry.agent} takes the place of ${old.id}, which is good until ${old.expiresAt}. The line above is shown this once.`);
 }
 
 async function endKey(context: CommandContext, id: string): Promise<void> {

@@ -4,6 +4,7 @@ import type { CommandContext, RegisterCommands } from "../../collector/kernel/co
 import type { taskView } from "../tasks/routes.ts";
 import { columns } from "../../collector/kernel/columns.ts";
 import { createControlClient } from "./control-client.ts";
+import { seconds } from "./duration.ts";
 import { describeVerb } from "./file-verb.ts";
 
 type TaskView = ReturnType<typeof taskView>;
@@ -89,12 +90,4 @@ function wholeNumber(value: string): number {
   const number = Number(value);
   if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError("a whole number is needed");
   return number;
-}
-
-const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
-
-function seconds(value: string): number {
-  const match = /^(\d{1,6})([smhd])$/.exec(value);
-  if (!match) throw new InvalidArgumentError("a number and its unit: 90s, 30m, 8h or 7d");
-  return Number(match[1]) * units[match[2]!]!;
 }

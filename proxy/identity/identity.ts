@@ -20,11 +20,16 @@ export interface Identity {
   readonly taskOwner?: string;
   /** The classes of the tasks that the credential may open for itself; absent means any. */
   readonly taskClasses?: readonly string[];
+  /** What an access token was granted; absent for credentials that know no scopes, which are bounded by the members above. */
+  readonly scopes?: ReadonlySet<string>;
 }
+
+/** What can be wrong with an access token; `unavailable`: nobody could be asked, and nothing is known of it. */
+export type TokenFault = "token_invalid" | "token_expired" | "token_audience" | "unavailable";
 
 export type Authentication =
   | { readonly ok: true; readonly identity: Identity }
-  | { readonly ok: false; readonly why: "missing" | "unknown" | "expired" | "revoked" | "task_closed" | "task_expired" };
+  | { readonly ok: false; readonly why: "missing" | "unknown" | "expired" | "revoked" | "task_closed" | "task_expired" | TokenFault };
 
 /** Turns a request's credential into an identity. Called for every message, so implementations cache. */
 export interface Authenticator {

@@ -9,6 +9,8 @@ import { readYamlFile, refuse, validate } from "../registry/yaml-file.ts";
 import { roles, type Role } from "../state/command.ts";
 import { generateKey } from "./api-key.ts";
 
+const DAY_MS = 86_400_000;
+
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._@:/-]{0,127}$/, "letters, digits and . _ @ : / -, at most 128");
 
 export const keyEntrySchema = z.strictObject({
@@ -62,9 +64,9 @@ export function loadKeysIfPresent(file: string): readonly KeyEntry[] {
 /** Makes a key that nobody has seen yet. The key is in the answer and nowhere else. Throws E_KEY for a name that cannot be. */
 export function createKey(options: NewKeyOptions): { key: string; entry: KeyEntry } {
   const { key, id, hash } = generateKey();
-  const { agent, principal, taskClass, roles, ttlDays, nowMs } = options;
-  const expiresAt = ttlDays === undefined ? undefined : new Date(nowMs + ttlDays * 86_400_000).toISOString();
-  const parsed = keyEntrySchema.safeParse({ id, agent, principal, hash, taskClass, roles, createdAt: new Date(nowMs).toISOString(), expiresAt });
+  const { agent, principal, taskClass, taskClasses, servers, roles, ttlDays, nowMs } = options;
+  const expiresAt = ttlDays === undefined ? undefined : new Date(nowMs + ttlDays * DAY_MS).toISOString();
+  const parsed = keyEntrySchema.safeParse({ id, agent, principal, hash, taskClass, taskClasses, servers, roles, createdAt: new Date(nowMs).toISOString(), expiresAt });
   if (!parsed.success) {
     const [fault] = parsed.error.issues;
     throw new SignalboxError("E_KEY", `no key was made: ${fault!.path.join(".")} is not valid`, { remedy: fault!.message });
@@ -76,6 +78,8 @@ export interface NewKeyOptions {
   agent: string;
   principal: string;
   taskClass?: string | undefined;
+  taskClasses?: readonly string[] | undefined;
+  servers?: readonly string[] | undefined;
   roles?: readonly Role[] | undefined;
   ttlDays?: number | undefined;
   nowMs: number;
@@ -83,16 +87,49 @@ export interface NewKeyOptions {
 
 /** Adds an entry. */
 export function appendKey(file: string, entry: KeyEntry): Promise<void> {
-  return change(file, (doc) => {
-    const { roles, revoked, ...rest } = entry;
-    const written = { ...rest, ...(roles.join() === "agent" ? {} : { roles }), ...(revoked ? { revoked } : {}) };
-    const node = doc.createNode(Object.fromEntries(Object.entries(written).filter(([, value]) => value !== undefined)));
-    const keys = doc.get("keys");
-    if (isSeq(keys)) {
-      keys.flow = false;
-      keys.add(node);
-    } else doc.set("keys", doc.createNode([node]));
+  return change(file, (doc) => add(doc, entry));
+}
+
+function add(doc: Document, entry: KeyEntry): void {
+  const { roles, revoked, ...rest } = entry;
+  const written = { ...rest, ...(roles.join() === "agent" ? {} : { roles }), ...(revoked ? { revoked } : {}) };
+  const node = doc.createNode(Object.fromEntries(Object.entries(written).filter(([, value]) => value !== undefined)));
+  const keys = doc.get("keys");
+  if (isSeq(keys)) {
+    keys.flow = false;
+    keys.add(node);
+  } else doc.set("keys", doc.createNode([node]));
+}
+
+export interface RotatedKey {
+  /** The new one; it is in the answer and nowhere else. */
+  readonly key: string;
+  readonly entry: KeyEntry;
+  /** The one that it takes the place of, with the end that it has now. */
+  readonly old: KeyEntry;
+}
+
+/**
+ * Makes a key like another one, which then ends by itself after `overlapMs`: both are good until then, so that their holder
+ * changes without a gap. The new one lives as long as the old one was made for. Throws E_KEY for one that is over already.
+ */
+export async function rotateKey(file: string, id: string, { overlapMs, nowMs }: { overlapMs: number; nowMs: number }): Promise<RotatedKey> {
+  let rotated: RotatedKey | undefined;
+  await change(file, (doc, entries) => {
+    const at = entries.findIndex((entry) => entry.id === id);
+    const node = doc.getIn(["keys", at]);
+    const old = entries[at];
+    if (!old || !isMap(node)) throw new SignalboxError("E_KEY", `there is no key ${id} in ${file}`, { remedy: "`signalbox keys list` shows them" });
+    const endsMs = old.expiresAt === undefined ? Infinity : Date.parse(old.expiresAt);
+    if (old.revoked || endsMs <= nowMs) throw new SignalboxError("E_KEY", `key ${id} is over already`, { remedy: `make another one: signalbox keys create --agent ${old.agent}` });
+    const ttlDays = old.expiresAt === undefined ? undefined : (endsMs - Date.parse(old.createdAt)) / DAY_MS;
+    const made = createKey({ ...old, ttlDays, nowMs });
+    const expiresAt = new Date(Math.min(endsMs, nowMs + overlapMs)).toISOString();
+    node.set("expiresAt", expiresAt);
+    add(doc, made.entry);
+    rotated = { ...made, old: { ...old, expiresAt } };
   });
+  return rotated!;
 }
 
 /** Marks a key as revoked, which the proxy heeds within a second. May be repeated. Throws E_KEY for an id that is not there. */

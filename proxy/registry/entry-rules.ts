@@ -17,6 +17,7 @@ export function entryFaults(entry: ServerEntry): EntryFault[] {
   return [
     ...accountabilityFaults(entry),
     ...lifecycleFaults(entry),
+    ...credentialFaults(entry),
     ...endpointFaults(entry.endpoint, ["endpoint"]),
     ...rolloutFaults(entry),
   ];
@@ -46,6 +47,22 @@ function lifecycleFaults(entry: ServerEntry): EntryFault[] {
   }
   if (entry.replacedBy === entry.name) {
     faults.push({ path: ["replacedBy"], message: "a server cannot replace itself", remedy: "name the server that callers should use instead" });
+  }
+  return faults;
+}
+
+/** What is sent as a header needs a request to be in, and must not be sent twice or in clear. */
+function credentialFaults({ credential, endpoint, rollout }: ServerEntry): EntryFault[] {
+  if (!credential?.secret && !credential?.oauth) return [];
+  const path = ["credential", credential.oauth ? "oauth" : "secret"];
+  if (endpoint.transport !== "streamable-http") return [{ path, message: "a program takes its credential from its environment", remedy: "name it in endpoint.env as ${env:NAME}" }];
+  const faults: EntryFault[] = [];
+  const urls = [endpoint, ...rollout.map((one) => one.endpoint)].flatMap((one) => (one.transport === "streamable-http" ? [new URL(one.url)] : []));
+  if (urls.some(({ hostname, protocol }) => protocol !== "https:" && !["localhost", "127.0.0.1", "[::1]"].includes(hostname))) {
+    faults.push({ path, message: "would be sent in clear", remedy: "make the URL of every endpoint https" });
+  }
+  if (Object.keys(endpoint.headers).some((name) => name.toLowerCase() === "authorization")) {
+    faults.push({ path, message: "endpoint.headers has an authorization already", remedy: "remove one of the two" });
   }
   return faults;
 }

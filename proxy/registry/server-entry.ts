@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { effects, riskTiers } from "../../collector/record/call-record.ts";
+import { SECRET_PLACE, SECRET_PLACE_FORM } from "../../collector/kernel/secret-place.ts";
+import { secureUrl } from "../identity/oauth/config.ts";
 import type { People } from "./people.ts";
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "lower-case letters, digits and hyphens, at most 63");
@@ -33,6 +35,35 @@ export const toolEntrySchema = z.strictObject({
   /** The definition that was approved, as `signalbox registry pin` writes it; absent, the first one seen counts. */
   pin: z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits").optional(),
 });
+
+const secretPlace = z.string().regex(SECRET_PLACE, SECRET_PLACE_FORM);
+
+/** The credential that the proxy itself uses upstream, by name and by where it is: never its value. */
+export const credentialSchema = z
+  .strictObject({
+    name: z.string().min(1),
+    rotatedAt: z.iso.date().optional(),
+    rotateEveryDays: z.int().positive().optional(),
+    /** Sent as a bearer token. Without this and `oauth`, the endpoint's own headers or variables hold the credential. */
+    secret: secretPlace.optional(),
+    /** A token that an authorization server issues to the proxy, for this endpoint alone. */
+    oauth: z
+      .strictObject({
+        /** Whose metadata says where tokens are to be had. */
+        issuer: secureUrl.optional(),
+        tokenUrl: secureUrl.optional(),
+        clientId: z.string().min(1),
+        clientSecret: secretPlace,
+        scopes: z.array(z.string().min(1)).default([]),
+        /** The resource to ask a token for (RFC 8707); absent, the endpoint's URL. */
+        resource: z.url().optional(),
+        /** client_credentials: as the proxy. token_exchange: as the proxy for the caller, whose access token is exchanged (RFC 8693). */
+        grant: z.enum(["client_credentials", "token_exchange"]).default("client_credentials"),
+      })
+      .refine(({ issuer, tokenUrl }) => (issuer === undefined) !== (tokenUrl === undefined), "name either the issuer or its tokenUrl")
+      .optional(),
+  })
+  .refine(({ secret, oauth }) => secret === undefined || oauth === undefined, "either a secret or oauth, not both");
 
 /** What is done to a response that is not what it should be, from doing nothing to keeping all of it. */
 export const responseActions = ["pass", "annotate", "redact", "quarantine", "block"] as const;
@@ -98,8 +129,7 @@ export const serverEntrySchema = z.strictObject({
   /** For `deprecated`: the day after which it is refused, and what takes its place. */
   sunset: z.iso.date().optional(),
   replacedBy: name.optional(),
-  /** The credential that the proxy itself uses upstream, by name: never its value. */
-  credential: z.strictObject({ name: z.string().min(1), rotatedAt: z.iso.date().optional(), rotateEveryDays: z.int().positive().optional() }).optional(),
+  credential: credentialSchema.optional(),
   handling: handlingSchema.prefault({}),
   payloads: payloadsSchema.optional(),
   /** Absent: by risk tier (proxy/registry/pins). */

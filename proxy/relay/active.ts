@@ -34,6 +34,11 @@ export class ActiveExchanges {
     for (const exchange of [...this.#exchanges]) if (which(exchange)) exchange.interrupt();
   }
 
+  /** Streams that only their client or the upstream ends. */
+  get longLived(): readonly Exchange[] {
+    return this.#exchanges.filter((exchange) => exchange.longLived);
+  }
+
   /** Resolves when nothing is left, or after `ms`. */
   empty(ms: number): Promise<void> {
     if (this.#exchanges.length === 0) return Promise.resolve();

@@ -1,14 +1,19 @@
+import type { Authentication } from "../identity/identity.ts";
+import { presentedToken } from "../identity/oauth/presented-token.ts";
+import type { ServerEntry } from "../registry/server-entry.ts";
 import type { Exchange } from "./exchange.ts";
 import { refusals, type Refusal } from "./refusal.ts";
+import { unidentified } from "./token-refusal.ts";
 import { continuesUnrecorded } from "./unrecorded.ts";
 
 const SERVER_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 /**
  * What is asked of every request before its body is read: can it be recorded, is there room, is it meant for this host,
- * who sends it, and to which server. Nothing of a stranger's body is ever read.
+ * who sends it, and to which server. Nothing of a stranger's body is ever read. A promise where an access token has to be
+ * checked first.
  */
-export function admit(exchange: Exchange, serverName: string): Refusal | null {
+export function admit(exchange: Exchange, serverName: string): Refusal | null | Promise<Refusal | null> {
   const { call, context, request } = exchange;
   const { headers } = request;
   const plane = context.controlPlane();
@@ -25,9 +30,27 @@ export function admit(exchange: Exchange, serverName: string): Refusal | null {
   if (context.active.size > context.config.maxInFlight) return refusals.overloaded;
   if (!context.hosts.allows(headers.host, headers.origin)) return refusals.badOrigin;
 
+  const who = authenticate(exchange, serverName);
+  return who instanceof Promise ? who.then((known) => identify(exchange, entry, known)) : identify(exchange, entry, who);
+}
+
+/** Who sends this, as far as its credential tells now. */
+export function authenticate({ context, request }: Exchange, serverName: string): Authentication | Promise<Authentication> {
+  const { headers, socket } = request;
+  const { resourceServer } = context;
+  const nowMs = context.clock.nowMs();
+  const token = resourceServer ? presentedToken(headers.authorization, socket) : null;
+  if (resourceServer && token !== null) return resourceServer.authenticate(token, serverName, nowMs);
   const apiKey = headers["x-api-key"];
-  const who = plane.authenticator.authenticate(headers.authorization, typeof apiKey === "string" ? apiKey : undefined, context.clock.nowMs(), request.socket);
-  if (!who.ok) return who.why === "task_closed" ? refusals.taskClosed : who.why === "task_expired" ? refusals.taskExpired : refusals.unauthenticated;
+  if (!headers.authorization && !apiKey) {
+    const who = context.certificates?.authenticate(request, nowMs) ?? null;
+    if (who !== null) return who;
+  }
+  return context.controlPlane().authenticator.authenticate(headers.authorization, typeof apiKey === "string" ? apiKey : undefined, nowMs, socket);
+}
+
+function identify({ call, context }: Exchange, entry: ServerEntry | null, who: Authentication): Refusal | null {
+  if (!who.ok) return unidentified(context.resourceServer, entry, who.why);
   call.identity = who.identity.taskClass === "" ? { ...who.identity, taskClass: context.config.defaultTaskClass } : who.identity;
   call.entry = entry;
   return call.entry === null ? refusals.unknownServer : null;

@@ -6,6 +6,8 @@ import type { ProxyConfig } from "../config.ts";
 import type { ControlPlane } from "../control-plane.ts";
 import type { LimitFacts } from "../limits/limit.ts";
 import type { Entered } from "../limits/limiter.ts";
+import type { ClientCertificates } from "../identity/client-certificates.ts";
+import type { ResourceServer } from "../identity/oauth/resource-server.ts";
 import type { HostCheck } from "../transport/host-check.ts";
 import type { HeldArguments } from "../people/held-arguments.ts";
 import { holdAnswer } from "../people/hold-answer.ts";
@@ -13,6 +15,7 @@ import type { ApprovalState } from "../state/control-state.ts";
 import * as rpc from "../transport/rpc-error.ts";
 import type { TaskActivity } from "../handling/flow/index.ts";
 import type { Control } from "../state/command.ts";
+import type { UpstreamCredentials } from "../upstream/credentials/credentials.ts";
 import type { Upstreams } from "../upstream/upstreams.ts";
 import type { AnswerHandling } from "./answer-handling.ts";
 import type { Call, Ending } from "./call.ts";
@@ -33,6 +36,8 @@ export interface RelayContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly upstreams: Upstreams;
+  /** Absent, no server needs one but what its endpoint says. */
+  readonly credentials?: UpstreamCredentials | undefined;
   readonly digester: Digester;
   readonly control: Control;
   /** What each task has done and read. */
@@ -47,6 +52,10 @@ export interface RelayContext {
   readonly payloads?: CallPayloads | undefined;
   readonly sessions: SessionBinding;
   readonly hosts: HostCheck;
+  /** Absent where nobody calls by mutual TLS. */
+  readonly certificates?: ClientCertificates | undefined;
+  /** Absent where no authorization server is configured. */
+  readonly resourceServer?: ResourceServer | undefined;
   /** Everything that is under way; its size bounds what a worker takes on. */
   readonly active: ActiveExchanges;
 }
@@ -58,8 +67,8 @@ export interface RelayContext {
 export interface UpstreamCall {
   /** The response is over, or its client has gone. */
   clientGone(): void;
-  /** The worker has to stop. */
-  interrupt(): void;
+  /** The worker has to stop, unless it is said why else. */
+  interrupt(why?: Refusal): void;
 }
 
 export interface Recorded {
@@ -108,8 +117,8 @@ export class Exchange {
   /** True for a stream that only its client or the upstream ends. */
   longLived = false;
 
-  interrupt(): void {
-    if (this.upstreamCall) this.upstreamCall.interrupt();
+  interrupt(why?: Refusal): void {
+    if (this.upstreamCall) this.upstreamCall.interrupt(why);
     else this.response.destroy();
   }
 

@@ -13,6 +13,10 @@ export interface ForwardOptions {
   readonly method: "POST" | "GET" | "DELETE";
   /** A stream that stays open until its client has enough: no limit in time, and closing it is how it ends. */
   readonly longLived: boolean;
+  /** The proxy's own; null where the endpoint's headers say all there is. */
+  readonly authorization: string | null;
+  /** Told when the upstream refuses it. */
+  notAccepted(): void;
 }
 
 /** Sends what was judged to the upstream and relays what comes back. Call after the decision, and after the intent. */
@@ -22,7 +26,7 @@ export function forward(exchange: Exchange, upstream: Upstream, options: Forward
   const traceparent = `00-${call.traceId}-${call.upstreamSpanId}-01`;
   const body = exchange.call.message === null ? null : outboundBody(exchange, traceparent);
   const limitMs = options.longLived ? 0 : upstream.timeoutMs;
-  const handler = new Forwarding(exchange, options.longLived);
+  const handler = new Forwarding(exchange, options);
 
   // Closing the response is how a client of the newest revision cancels: it must reach the upstream.
   exchange.upstreamCall = handler;
@@ -32,7 +36,7 @@ export function forward(exchange: Exchange, upstream: Upstream, options: Forward
     {
       path: upstream.path,
       method: options.method,
-      headers: requestHeaders(request.headers, upstream, { sessionId: call.modern ? "" : call.sessionId, traceparent, hasBody: body !== null }),
+      headers: requestHeaders(request.headers, upstream, { sessionId: call.modern ? "" : call.sessionId, traceparent, hasBody: body !== null, authorization: options.authorization }),
       body,
       headersTimeout: limitMs,
       bodyTimeout: limitMs,
@@ -52,22 +56,25 @@ function outboundBody(exchange: Exchange, traceparent: string): string {
 /** Follows one request to the upstream from its start to its end, whichever way it ends. */
 class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
   readonly #exchange: Exchange;
-  readonly #longLived: boolean;
+  readonly #options: ForwardOptions;
   #controller: Dispatcher.DispatchController | null = null;
   #answer: AnswerRelay | null = null;
   #broken: "cancelled" | "interrupted" | null = null;
+  /** What the client is told, as far as it can be told anything, of a call that was broken off. */
+  #why: Refusal = interrupted;
   #over = false;
 
-  constructor(exchange: Exchange, longLived: boolean) {
+  constructor(exchange: Exchange, options: ForwardOptions) {
     this.#exchange = exchange;
-    this.#longLived = longLived;
+    this.#options = options;
   }
 
   clientGone(): void {
     if (!this.#exchange.response.writableFinished) this.#break("cancelled");
   }
 
-  interrupt(): void {
+  interrupt(why: Refusal = interrupted): void {
+    this.#why = why;
     this.#break("interrupted");
   }
 
@@ -85,9 +92,10 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200) return;
     this.#exchange.call.upstreamStatus = status;
+    if (status === 401) this.#options.notAccepted();
     const fault = unusable(status, headers);
     if (fault) throw new AnswerFault(fault);
-    this.#answer = new AnswerRelay(this.#exchange, controller, status, headers, this.#longLived);
+    this.#answer = new AnswerRelay(this.#exchange, controller, status, headers, this.#options.longLived);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -106,9 +114,9 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
     call.answered();
     const status = response.headersSent ? response.statusCode : 0;
     if (this.#exchange.recorded) return void response.destroy();
-    if (this.#broken === "cancelled" && this.#longLived) return this.#close({ outcome: "ok", httpStatus: status });
+    if (this.#broken === "cancelled" && this.#options.longLived) return this.#close({ outcome: "ok", httpStatus: status });
     if (this.#broken === "cancelled") return this.#close({ outcome: "cancelled", errorType: "cancelled", httpStatus: status });
-    const refused = this.#broken ? interrupted : error instanceof AnswerFault ? error.refusal : failure(error);
+    const refused = this.#broken ? this.#why : error instanceof AnswerFault ? error.refusal : failure(error);
     if (response.headersSent) this.#close({ outcome: refused.outcome, errorType: refused.errorType ?? "", httpStatus: status });
     else void this.#exchange.refuse(refused);
   }

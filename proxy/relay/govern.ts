@@ -9,6 +9,7 @@ import { callDigest } from "./call-digest.ts";
 import type { Exchange } from "./exchange.ts";
 import { judge, type Ruling } from "./judge.ts";
 import { answerFromKept } from "./kept-answer.ts";
+import { scopeRefusal } from "./token-refusal.ts";
 
 /**
  * Decides about a message that was admitted, with everything that is known at this moment. True when it is to be forwarded;
@@ -35,6 +36,12 @@ export function govern(exchange: Exchange, entry: ServerEntry, identity: Identit
   if (kept !== null) {
     if (ruling.enforced === "hold") ruleOn(exchange, { ...ruling, enforced: "allow" });
     return answerFromKept(exchange, kept).then(isAnswered);
+  }
+  // Asked behind the rules: to get more scopes for what would be denied all the same is in vain.
+  const missing = ruling.enforced === "deny" ? null : scopeRefusal(context.resourceServer, identity, entry, call.tool);
+  if (missing !== null) {
+    ruleOn(exchange, { ...ruling, enforced: "deny", result: { ...ruling.result, decision: "deny", reason: "insufficient_scope", message: missing.message } });
+    return exchange.refuse(missing).then(isAnswered);
   }
   // Only a request can be answered with where it stands.
   if (ruling.enforced === "hold" && call.message?.kind === "request") return hold(exchange, entry, identity, ruling, nowMs);

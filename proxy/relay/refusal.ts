@@ -28,6 +28,7 @@ export const refusals = {
     "retry-after": "5",
   }),
   badOrigin: refusal(403, rpc.BAD_ORIGIN, "bad_origin", "The Host or Origin header names a place that this proxy does not serve."),
+  identityUnavailable: refusal(503, rpc.IDENTITY_UNAVAILABLE, "identity_unavailable", "The access token cannot be checked at the moment; try again shortly.", { "retry-after": "5" }),
   unauthenticated: refusal(401, rpc.UNAUTHENTICATED, "unauthenticated", "A valid credential is needed: Authorization: Bearer <key>.", {
     "www-authenticate": 'Bearer realm="signalbox"',
   }),

@@ -5,6 +5,7 @@ import { readBody, type Body } from "../transport/read-body.ts";
 import { taskKey } from "../handling/flow/index.ts";
 import { unwrapRound } from "../people/hold-answer.ts";
 import type { Identity } from "../identity/identity.ts";
+import { presentedToken } from "../identity/oauth/presented-token.ts";
 import { toolFacts } from "../registry/callable.ts";
 import type { ServerEntry } from "../registry/server-entry.ts";
 import type { Upstream } from "../upstream/upstreams.ts";
@@ -25,7 +26,8 @@ export async function relay(context: RelayContext, serverName: string, request: 
     const { call } = exchange;
     if (request.method === "GET") call.method = "transport/stream";
     else if (request.method === "DELETE") call.method = "transport/session-end";
-    let refused = admit(exchange, serverName) ?? (request.method === "POST" ? checkHeaders(request) : readSession(exchange));
+    const admitted = admit(exchange, serverName);
+    let refused = (admitted instanceof Promise ? await admitted : admitted) ?? (request.method === "POST" ? checkHeaders(request) : readSession(exchange));
     if (refused === null && request.method === "POST") {
       const body = await readBody(request, context.config.maxBodyBytes);
       if (body.kind === "cut_off") return recordCutOff(exchange, body.received);
@@ -172,13 +174,33 @@ function sendOn(exchange: Exchange, entry: ServerEntry, identity: Identity): voi
   }
   call.upstreamAddress = upstream.address;
   call.transport = upstream.transport;
-  const go = (): void => {
+  const { headers, socket } = exchange.request;
+  const caller = entry.credential?.oauth?.grant === "token_exchange" ? presentedToken(headers.authorization, socket) : null;
+  const authorization = context.credentials?.authorizationFor(entry, caller) ?? null;
+  const go = (credential: string | null): void => {
     const { method } = exchange.request;
     if (call.tool !== "") context.activity.noteCall(taskKey(identity), toolFacts(entry, call.tool).effect, context.clock.nowMs());
-    forward(exchange, upstream, { method: method as ForwardOptions["method"], longLived: method === "GET" || call.method === "subscriptions/listen" });
+    const longLived = method === "GET" || call.method === "subscriptions/listen";
+    forward(exchange, upstream, { method: method as ForwardOptions["method"], longLived, authorization: credential, notAccepted: () => context.credentials?.notAccepted(entry, caller) });
   };
-  const unrecorded = !context.audit.available && continuesUnrecorded(context.config, entry);
-  return entry.riskTier === "high" && !unrecorded ? afterIntent(exchange, go) : go();
+  const send = (credential: string | null): void | Promise<void> => {
+    const unrecorded = !context.audit.available && continuesUnrecorded(context.config, entry);
+    return entry.riskTier === "high" && !unrecorded ? afterIntent(exchange, () => go(credential)) : go(credential);
+  };
+  return authorization instanceof Promise ? withCredential(exchange, authorization, send) : send(authorization);
+}
+
+/** The client may have left by the time that the credential is there; without one nothing is forwarded. */
+async function withCredential(exchange: Exchange, authorization: Promise<string>, send: (credential: string) => void | Promise<void>): Promise<void> {
+  let credential: string;
+  try {
+    credential = await authorization;
+  } catch (error) {
+    exchange.context.logger.warn({ err: error, server: exchange.call.serverName }, "the proxy has no credential for this server");
+    return exchange.refuse(noCredential);
+  }
+  if (!exchange.response.destroyed) return send(credential);
+  exchange.record({ outcome: "cancelled", errorType: "cancelled", httpStatus: 0 }).durable.catch(() => {});
 }
 
 /** The client may have left by the time that the intent is durable. */
@@ -193,6 +215,7 @@ async function afterIntent(exchange: Exchange, go: () => void): Promise<void> {
   exchange.record({ outcome: "cancelled", errorType: "cancelled", httpStatus: 0 }).durable.catch(() => {});
 }
 
+const noCredential: Refusal = { status: 502, code: rpc.UPSTREAM_FAILED, message: "The proxy could not get its own credential for this server.", outcome: "transport_error", errorType: "upstream_credential" };
 const unaddressable: Refusal = { status: 502, code: rpc.UPSTREAM_FAILED, message: "The server's endpoint is not usable as configured.", outcome: "transport_error", errorType: "endpoint_config" };
 
 function isJson(contentType: string | undefined): boolean {

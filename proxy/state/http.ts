@@ -116,6 +116,10 @@ const unauthenticated = {
   revoked: "this key is revoked",
   task_closed: "this task is closed",
   task_expired: "this task has expired",
+  token_invalid: "this token is not accepted here",
+  token_expired: "this token has expired",
+  token_audience: "this token is for something else",
+  unavailable: "this token cannot be checked now",
 } as const;
 
 const badRequests: Readonly<Record<string, { code: string; detail: string }>> = {

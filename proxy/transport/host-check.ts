@@ -53,4 +53,4 @@ function hostnameOf(host: string): string | null {
   return match?.[1]?.toLowerCase() ?? null;
 }
 
-const isWildcard = (host: string): boolean => host === "0.0.0.0" || host === "::" || host === "";
+export const isWildcard = (host: string): boolean => host === "0.0.0.0" || host === "::" || host === "";

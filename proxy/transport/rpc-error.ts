@@ -15,12 +15,14 @@ export const DENIED = 40301;
 export const BAD_ORIGIN = 40302;
 export const HELD = 40303;
 export const QUARANTINED = 40304;
+export const INSUFFICIENT_SCOPE = 40305;
 export const UNKNOWN_SERVER = 40401;
 export const SESSION_NOT_FOUND = 40402;
 export const TOO_LARGE = 41301;
 export const UPSTREAM_FAILED = 50201;
 export const OVERLOADED = 50301;
 export const AUDIT_UNAVAILABLE = 50302;
+export const IDENTITY_UNAVAILABLE = 50303;
 export const UPSTREAM_TIMEOUT = 50401;
 
 export function errorBody(id: RpcId | null, code: number, message: string, data?: unknown): string {

@@ -14,7 +14,7 @@ const ours = new Set(["mcp-session-id"]);
 export function requestHeaders(
   inbound: IncomingHttpHeaders,
   upstream: Upstream,
-  extra: { sessionId: string; traceparent: string; hasBody: boolean },
+  extra: { sessionId: string; traceparent: string; hasBody: boolean; authorization: string | null },
 ): Record<string, string> {
   const out: Record<string, string> = { "accept-encoding": "identity", traceparent: extra.traceparent };
   for (const name of passed) {
@@ -28,6 +28,7 @@ export function requestHeaders(
   }
   if (extra.hasBody) out["content-type"] = "application/json";
   if (extra.sessionId !== "") out["mcp-session-id"] = extra.sessionId;
+  if (extra.authorization !== null) out.authorization = extra.authorization;
   for (const name in upstream.headers) out[name] = upstream.headers[name]!;
   return out;
 }

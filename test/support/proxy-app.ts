@@ -11,6 +11,7 @@ import type { ControlPlane } from "../../proxy/control-plane.ts";
 import type { Authentication } from "../../proxy/identity/identity.ts";
 import type { DecisionInput, DecisionResult } from "../../proxy/policy/decision.ts";
 import { serverEntrySchema, type ServerEntry } from "../../proxy/registry/server-entry.ts";
+import { createResourceServer } from "../../proxy/identity/oauth/resource-server.ts";
 import { createTaskAuthenticator } from "../../proxy/identity/task-authenticator.ts";
 import { createHeldArguments } from "../../proxy/people/held-arguments.ts";
 import { limitSchema } from "../../proxy/limits/limit.ts";
@@ -19,6 +20,7 @@ import type { AnswerHandling } from "../../proxy/relay/answer-handling.ts";
 import { createProxyApp } from "../../proxy/server.ts";
 import type { Control } from "../../proxy/state/command.ts";
 import { createLocalControl } from "../../proxy/state/local-control.ts";
+import { createUpstreamCredentials } from "../../proxy/upstream/credentials/credentials.ts";
 import { createUpstreams } from "../../proxy/upstream/upstreams.ts";
 import { memoryAudit, type MemoryAudit } from "./memory-audit.ts";
 
@@ -44,6 +46,8 @@ export interface TestProxyOptions {
   readonly payloads?: PayloadSink;
   readonly limits?: readonly unknown[];
   readonly clock?: Clock;
+  /** For fetching keys and asking issuers, where `config.oauth` names some. */
+  readonly fetch?: typeof fetch;
 }
 
 /** Keys that the test proxy knows, and whom they stand for. */
@@ -58,8 +62,10 @@ export async function startProxyApp(options: TestProxyOptions): Promise<TestProx
   const clock = options.clock ?? systemClock;
   const entries = options.servers.map((server) => serverEntrySchema.parse(server) as ServerEntry);
   const upstreams = createUpstreams({ dataDir: "", env: options.env ?? {}, stdioSocket: options.stdioSocket ?? "" });
+  const config = proxyConfigSchema.parse({ ...options.config });
+  const { oauth } = config;
   const app = createProxyApp({
-    config: proxyConfigSchema.parse({ ...options.config }),
+    config,
     controlPlane: controlPlaneOf(entries, options, control),
     control,
     audit,
@@ -67,6 +73,10 @@ export async function startProxyApp(options: TestProxyOptions): Promise<TestProx
     logger: silentLogger,
     digestKey: randomBytes(32),
     upstreams,
+    credentials: createUpstreamCredentials({ env: options.env ?? {}, baseDir: "", clock, ...(options.fetch ? { fetch: options.fetch } : {}) }),
+    ...(oauth
+      ? { resourceServer: (publicUrl) => createResourceServer({ config: oauth, publicUrl, control, clock, logger: silentLogger, env: options.env ?? {}, baseDir: "", ...(options.fetch ? { fetch: options.fetch } : {}) }) }
+      : {}),
     ...(options.handling ? { handling: options.handling } : {}),
     ...(options.payloads ? { payloads: options.payloads } : {}),
     heldArguments: createHeldArguments({ directory: mkdtempSync(join(tmpdir(), "signalbox-held-")), control, clock: systemClock, logger: silentLogger }),

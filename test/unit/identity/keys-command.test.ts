@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { registerKeys } from "../../../proxy/commands/keys.ts";
+import { createKeyAuthenticator } from "../../../proxy/identity/key-authenticator.ts";
+import { loadKeys } from "../../../proxy/identity/keys-file.ts";
 import { commandContext } from "../../support/command-context.ts";
 
 let exitCode: typeof process.exitCode;
@@ -45,6 +47,25 @@ it("keys revoke ends a key, may be repeated, and says so of an id that is not th
   for (let i = 0; i < 2; i++) await run(cwd, "revoke", id);
   expect((await run(cwd, "list"))[1]).toMatch(/revoked$/);
   await expect(run(cwd, "revoke", "0000")).rejects.toThrow("there is no key 0000");
+});
+
+it("keys rotate: both keys are good while they overlap, and then the new one alone, like the old one in all else", async () => {
+  const cwd = project();
+  const [old] = await run(cwd, "create", "--agent", "build", "--principal", "ci", "--ttl-days", "30", "--servers", "tickets", "files", "--task-class", "triage");
+  const id = old!.split("_")[1]!;
+  const [key, said] = await run(cwd, "rotate", id, "--overlap", "2h");
+  expect(said).toContain(`takes the place of ${id}, which is good until 2026-06-01T02:00:00.000Z`);
+  const authenticator = createKeyAuthenticator(loadKeys(join(cwd, ".signalbox/keys.yaml")), { defaultTaskClass: "" });
+  const who = (credential: string, atMs: number) => authenticator.authenticate(undefined, credential, atMs);
+  const begin = Date.UTC(2026, 5, 1);
+  const like = { agent: "build", principal: "ci", servers: ["tickets", "files"], taskClass: "triage" };
+  for (const one of [old!, key!]) expect(who(one, begin + 2 * 3_600_000 - 1)).toMatchObject({ ok: true, identity: like });
+  expect(who(old!, begin + 2 * 3_600_000)).toEqual({ ok: false, why: "expired" });
+  expect(who(key!, begin + 30 * 86_400_000 - 1).ok).toBe(true);
+  expect(who(key!, begin + 30 * 86_400_000)).toEqual({ ok: false, why: "expired" });
+  await run(cwd, "revoke", key!.split("_")[1]!);
+  await expect(run(cwd, "rotate", key!.split("_")[1]!)).rejects.toThrow("is over already");
+  await expect(run(cwd, "rotate", "0000")).rejects.toThrow("there is no key 0000");
 });
 
 it("keys create refuses a life of no days", async () => {

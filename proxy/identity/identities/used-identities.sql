@@ -1,0 +1,20 @@
+-- question: Which credentials were tool calls made with, at which servers, and by whom?
+-- Parameters: since_ms. Out: server, credential (a key's id; access_tokens, task_tokens and anonymous stand for all of their kind),
+-- calls, agents (at most ten), agent_count, last_used_ms; at most 10000 rows.
+-- Scans: the calls since then.
+SELECT
+    server,
+    multiIf(
+        credential_id = '', 'anonymous',
+        startsWith(credential_id, 'at-'), 'access_tokens',
+        startsWith(credential_id, 'tk-'), 'task_tokens',
+        toString(credential_id)) AS credential,
+    toFloat64(sum(attempts)) AS calls,
+    arraySort(groupUniqArray(10)(toString(agent))) AS agents,
+    toUInt32(uniqExact(agent)) AS agent_count,
+    toFloat64(toUnixTimestamp64Milli(toDateTime64(max(ts), 3, 'UTC'))) AS last_used_ms
+FROM calls
+WHERE method = 'tools/call' AND decision = 'allow' AND ts >= fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC')
+GROUP BY server, credential
+ORDER BY server, credential
+LIMIT 10000
