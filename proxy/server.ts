@@ -110,6 +110,8 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
   const app = Fastify({
     logger: false,
     forceCloseConnections: true,
+    // A name of any length is refused by the relay, which records it.
+    routerOptions: { maxParamLength: HEADER_BYTES },
     serverFactory: (handler) =>
       createServer(limits, (request, response) => {
         const server = request.method === "POST" ? plainServerName(request.url ?? "") : null;
@@ -125,10 +127,12 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
     method: ["POST", "GET", "DELETE"],
     url: "/mcp/:server",
     exposeHeadRoute: false,
-    handler(request, reply) {
+    // Before fastify looks at the content type: what it would answer by itself has no record.
+    onRequest(request, reply) {
       reply.hijack();
       void relay(context, request.params.server, request.raw, reply.raw);
     },
+    handler: () => undefined,
   });
   app.route({
     method: ["PUT", "PATCH", "OPTIONS"],

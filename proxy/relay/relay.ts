@@ -73,6 +73,7 @@ function acceptMessage(exchange: Exchange, message: Message): Refusal | null {
   const { call } = exchange;
   const { headers } = exchange.request;
   call.message = message;
+  if (message.kind !== "response" && isOurs(message.method)) return refusal(400, rpc.METHOD_NOT_FOUND, "method_not_allowed", "No method of the protocol has this name.");
   call.method = message.method;
   const era = classify(message, {
     version: single(headers["mcp-protocol-version"]),
@@ -88,6 +89,9 @@ function acceptMessage(exchange: Exchange, message: Message): Refusal | null {
   if (fault) return refusal(400, rpc.INVALID_PARAMS, "malformed", fault);
   return call.modern ? null : openSession(exchange);
 }
+
+/** Names by which records and rules know what is no request: as a method of a message they would stand for something else. */
+const isOurs = (method: string): boolean => method === "response" || method.startsWith("transport/") || method.startsWith("audit/");
 
 /** A stream or the end of a session: there is no message in it, and only the older revisions have either. */
 function readSession(exchange: Exchange): Refusal | null {
@@ -112,11 +116,11 @@ function readTarget(call: Call, message: Message): string | null {
   const { params } = message;
   switch (message.method) {
     case "tools/call":
-      if (typeof params?.name !== "string") return "params.name must be a string";
+      if (!isName(params?.name)) return "params.name must be a string";
       call.tool = params.name;
       return params.arguments === undefined || isObject(params.arguments) ? null : "params.arguments must be an object";
     case "prompts/get":
-      if (typeof params?.name !== "string") return "params.name must be a string";
+      if (!isName(params?.name)) return "params.name must be a string";
       call.prompt = params.name;
       return params.arguments === undefined || isObject(params.arguments) ? null : "params.arguments must be an object";
     case "resources/subscribe":
@@ -131,8 +135,11 @@ function readTarget(call: Call, message: Message): string | null {
   }
 }
 
+/** What a record names must be text that it can hold: see `isId`. */
+const isName = (value: unknown): value is string => typeof value === "string" && value.isWellFormed();
+
 function readUri(call: Call, params: JsonObject | null): string | null {
-  if (typeof params?.uri !== "string") return "params.uri must be a string";
+  if (!isName(params?.uri)) return "params.uri must be a string";
   call.resourceUri = params.uri;
   return null;
 }
