@@ -24,6 +24,7 @@ import { relay } from "./relay/relay.ts";
 import { SessionBinding } from "./relay/session-binding.ts";
 import { controlApi, type ControlApiOptions } from "./state/api.ts";
 import type { Control } from "./state/command.ts";
+import { createListFilter } from "./relay/list-filter.ts";
 import { createToolListJudge } from "./relay/tool-list.ts";
 import { createHostCheck } from "./transport/host-check.ts";
 import type { Upstreams } from "./upstream/upstreams.ts";
@@ -187,14 +188,21 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
 
 /** Answers are inspected, lists of tools judged, and what an agent is given to read is noted for its later calls. */
 function resultHandling(deps: ProxyDeps, digester: Digester, activity: TaskActivity): AnswerHandling {
-  const { control, clock, logger, quarantine, config } = deps;
+  const { control, clock, logger, quarantine, config, controlPlane } = deps;
+  const { environment } = config;
+  const judgeTools = createToolListJudge({ control, environment, logger });
+  const filter = createListFilter({ control, clock, environment, controlPlane });
   return createResultHandling({
     control,
     digester,
     clock,
     logger,
     quarantine,
-    toolList: createToolListJudge({ control, environment: config.environment, logger }),
+    list: async (call, result) => {
+      const judged = await judgeTools(call, result);
+      const { result: shown, hidden } = filter(call, judged ?? result);
+      return { result: shown, withheld: judged !== null, findings: [...(judged === null ? [] : ["tools:withheld"]), ...(hidden > 0 ? ["list:hidden"] : [])] };
+    },
     noteRead({ identity, entry }, { trusted, texts }, callId) {
       if (identity === null || entry === null) return;
       const seq = Number(callId.slice(callId.lastIndexOf("-") + 1));
