@@ -24,6 +24,7 @@ import { relay } from "./relay/relay.ts";
 import { SessionBinding } from "./relay/session-binding.ts";
 import { controlApi, type ControlApiOptions } from "./state/api.ts";
 import type { Control } from "./state/command.ts";
+import { createHints } from "./relay/hints.ts";
 import { createListFilter } from "./relay/list-filter.ts";
 import { createToolListJudge } from "./relay/tool-list.ts";
 import { createHostCheck } from "./transport/host-check.ts";
@@ -104,6 +105,7 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
       return entered;
     },
     denials,
+    hints: createHints({ ...deps, environment: deps.config.environment }),
     sessions: new SessionBinding(deps.digestKey),
     hosts: createHostCheck(deps.config),
     active,

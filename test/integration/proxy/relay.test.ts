@@ -136,7 +136,7 @@ test("a denied call of the newest revision says that its result is complete", as
 test("another method that is denied is a JSON-RPC error with a code of ours", async () => {
   await start({ decide: () => ({ decision: "deny", policyIds: ["p"], message: "No." }) });
   const response = await post({ jsonrpc: "2.0", id: 9, method: "resources/read", params: { uri: "file:///x" } });
-  expect(await response.json()).toEqual({ jsonrpc: "2.0", id: 9, error: { code: 40301, message: "No.", data: { reason: "rule", policyIds: ["p"], callId: "memory-1" } } });
+  expect(await response.json()).toEqual({ jsonrpc: "2.0", id: 9, error: { code: 40301, message: "No.", data: { reason: "rule", policyIds: ["p"], owner: "platform-team", contact: "#platform", callId: "memory-1" } } });
   expect(last()).toMatchObject({ method: "resources/read", resourceUri: "file:///x", outcome: "denied" });
 });
 
