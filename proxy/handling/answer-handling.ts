@@ -16,7 +16,7 @@ import { OutputSchemas, type SeenDefinition } from "./schema/output-schemas.ts";
 import { INSTRUCTION_SCORE, type Scanner } from "./scanner.ts";
 import type { SchemaValidator } from "./schema/validate.ts";
 import { stubBody } from "./stubs.ts";
-import { isObject, textsOf, TooDeep, type JsonObject } from "./walk.ts";
+import { isDeeper, isObject, textsOf, TooDeep, type JsonObject } from "./walk.ts";
 
 export interface ResultHandlingOptions {
   readonly scan: Scanner;
@@ -166,8 +166,8 @@ export class ResultHandling implements AnswerHandling {
   #list(call: Call, { notice }: Prepared, bytes: Buffer): Handled | Promise<Handled> {
     const answer = readExactly(bytes);
     const { list } = this.#options;
-    // Nobody can say what is in it.
-    if (answer === null) return stubbed(call, bytes, { findings: ["unreadable"], quarantineId: "", expiresMs: 0, status: "blocked" });
+    // Nobody can say what is in it, or write it anew.
+    if (answer === null || isDeeper(answer.message)) return stubbed(call, bytes, { findings: ["unreadable"], quarantineId: "", expiresMs: 0, status: "blocked" });
     if (answer.member === "error") return { bytes: null, handling: "pass", findings: clean };
     // Written anew in any case: a member that comes twice would be judged in one reading and shown in the other.
     const done = ({ result, findings, withheld }: Listed): Handled => {

@@ -9,6 +9,7 @@ import { callDigest } from "./call-digest.ts";
 import type { Exchange } from "./exchange.ts";
 import { judge, type Ruling } from "./judge.ts";
 import { answerFromKept } from "./kept-answer.ts";
+import { paramFault } from "./param-check.ts";
 
 /**
  * Decides about a message that was admitted, with everything that is known at this moment. True when it is to be forwarded;
@@ -24,6 +25,8 @@ export function govern(exchange: Exchange, entry: ServerEntry, identity: Identit
   const flow = activity.flowOf(key, args, nowMs);
   call.arguments = flow.leaves;
   call.serverVersion = chooseVersion(entry, { agent: identity.agent, key: identity.taskId || identity.agent }).version;
+  const mismatch = paramFault(exchange, entry, control.state);
+  if (mismatch !== null) return exchange.refuse(mismatch).then(isAnswered);
 
   const { flowUntrusted, flowScore } = flow;
   const history = { ...activity.facts(key, nowMs), taskOwner: identity.taskOwner ?? "", flowUntrusted, flowScore };

@@ -12,6 +12,7 @@ import { httpServer } from "../support/proxy-app.ts";
 import { startStack } from "../support/stack.ts";
 import { formatTable } from "../support/table.ts";
 import { waitFor } from "../support/wait.ts";
+import { cpuMicroseconds } from "./cpu-time.ts";
 
 const { values } = parseArgs({ options: { streams: { type: "string", default: "1000" }, seconds: { type: "string", default: "20" }, json: { type: "boolean", default: false } } });
 const count = Number(values.streams);
@@ -81,20 +82,24 @@ async function call(id: number): Promise<number> {
   await response.text();
   return performance.now() - started;
 }
-async function medianCall(): Promise<number> {
+/** What a call takes beside the streams: as its caller sees it, and of the worker's CPU, which other work on the machine leaves alone. */
+async function calls(): Promise<{ callMsP50: number; callCpuMs: number }> {
   const times: number[] = [];
-  for (let i = 0; i < 500; i++) times.push(await call(i));
-  return times.sort((a, b) => a - b)[250]!;
+  const before = cpuMicroseconds([pid]);
+  for (let i = 0; i < CALLS; i++) times.push(await call(i));
+  const cpuMs = (cpuMicroseconds([pid]) - before) / 1000 / CALLS;
+  return { callMsP50: Number(times.sort((a, b) => a - b)[CALLS / 2]!.toFixed(2)), callCpuMs: Number(cpuMs.toFixed(2)) };
 }
+const CALLS = 1000;
 
 try {
   // What a worker that has served anything takes, before streams.
   for (let i = 0; i < 3000; i++) await call(i);
-  const rows: { streams: string; rssMb: number; aboveNoneMb: number; callMsP50: number }[] = [];
+  const rows: { streams: string; rssMb: number; aboveNoneMb: number; callMsP50: number; callCpuMs: number }[] = [];
   const measure = async (streams: string): Promise<void> => {
-    const callMsP50 = await medianCall();
+    const took = await calls();
     const mb = await settled();
-    rows.push({ streams, rssMb: Number(mb.toFixed(1)), aboveNoneMb: Number((mb - (rows[0]?.rssMb ?? mb)).toFixed(1)), callMsP50: Number(callMsP50.toFixed(2)) });
+    rows.push({ streams, rssMb: Number(mb.toFixed(1)), aboveNoneMb: Number((mb - (rows[0]?.rssMb ?? mb)).toFixed(1)), ...took });
   };
   await measure("none");
   for (const kind of ["GET", "listen"] as const) {
@@ -106,7 +111,7 @@ try {
     await measure(`none, after ${count} ${kind}`);
   }
   if (values.json) console.log(JSON.stringify(rows));
-  else console.log(formatTable(rows.map(({ streams, rssMb: rss, aboveNoneMb, callMsP50 }) => ({ streams, "worker MB": String(rss), "above none": String(aboveNoneMb), "p50 of a call ms": String(callMsP50) }))));
+  else console.log(formatTable([["streams", "worker MB", "above none", "p50 of a call ms", "CPU of a call ms"], ...rows.map((row) => Object.values(row).map(String))]));
 } finally {
   await stack.stop();
   await sink.stop();

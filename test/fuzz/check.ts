@@ -124,8 +124,13 @@ function headersAgree({ params, method, kind }: Message, { headers }: Reached, e
   expect(headers["mcp-protocol-version"] === claim, `the header says revision ${String(headers["mcp-protocol-version"])}, the body ${String(claim)}`);
   expect(headers["mcp-method"] === method, `the header says method ${String(headers["mcp-method"])}, the body ${method}`);
   const named = method === "tools/call" || method === "prompts/get" ? params?.name : method === "resources/read" ? params?.uri : undefined;
+  const region = method === "tools/call" ? (params?.arguments as { region?: unknown } | undefined)?.region : undefined;
+  if (typeof region === "string" && listed.has(String(named))) expect(decodeHeader(String(headers["mcp-param-region"])) === region, `the header says region ${String(headers["mcp-param-region"])}, the body ${region}`);
   if (typeof named === "string") expect(decodeHeader(String(headers["mcp-name"])) === named, `the header names ${String(headers["mcp-name"])}, the body ${named}`);
 }
+
+/** The tools that the upstream lists: what headers their calls need is known. */
+const listed: ReadonlySet<string> = new Set(["echo", "notes.add"]);
 
 /** The rules of the proxy under test, said once more and without its code. */
 function isAllowed({ method, params }: Message): boolean {

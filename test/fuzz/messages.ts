@@ -55,7 +55,9 @@ const legacy: readonly { method: string; params?: unknown; id?: unknown }[] = [
   ...calls.map((params, index) => ({ method: "tools/call", id: 20 + index, params })),
 ];
 
-const modern: readonly { method: string; params?: Record<string, unknown>; named?: string }[] = [
+const modern: readonly { method: string; params?: Record<string, unknown>; named?: string; region?: string }[] = [
+  { method: "tools/call", params: { name: "echo", arguments: { region: "eu" } }, named: "echo", region: "eu" },
+  { method: "tools/call", params: { name: "notes.add", arguments: { region: "Łódź" } }, named: "notes.add", region: `=?base64?${Buffer.from("Łódź").toString("base64")}?=` },
   { method: "server/discover" },
   { method: "tools/list" },
   { method: "prompts/get", params: { name: "greeting" }, named: "greeting" },
@@ -87,10 +89,11 @@ export function realMessage(random: Random, { key, sessionId }: Senders): Draft 
     if (message.method !== "initialize") headers.push(["MCP-Protocol-Version", "2025-06-18"]);
     if (message.method !== "initialize" && random.next() < 0.3) headers.push(["Mcp-Session-Id", sessionId]);
   } else {
-    const { method, params, named } = random.pick(modern);
+    const { method, params, named, region } = random.pick(modern);
     draft.body = { jsonrpc: "2.0", id: random.int(1, 1000), method, params: { ...params, _meta: meta } };
     headers.push(["MCP-Protocol-Version", MODERN], ["Mcp-Method", method]);
     if (named !== undefined) headers.push(["Mcp-Name", named]);
+    if (region !== undefined) headers.push(["Mcp-Param-Region", region]);
   }
   return draft;
 }

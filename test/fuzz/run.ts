@@ -82,6 +82,8 @@ let broken = 0;
 const started = performance.now();
 const begun = await post({ jsonrpc: "2.0", id: 0, method: "initialize", params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "fuzz", version: "1" } } });
 await begun.text();
+// From here on the proxy knows which headers the tools ask for.
+await (await post({ jsonrpc: "2.0", id: 1, method: "tools/list" })).text();
 const sessionId = begun.headers.get("mcp-session-id") ?? "";
 
 const one = async (index: number): Promise<void> => {

@@ -38,7 +38,7 @@ export async function startRecordingUpstream(seed: number): Promise<{ url: strin
   };
 }
 
-const tool = (name: string) => ({ name, description: `does ${name}`, inputSchema: { type: "object" } });
+const tool = (name: string) => ({ name, description: `does ${name}`, inputSchema: { type: "object", properties: { region: { type: "string", "x-mcp-header": "Region" } } } });
 
 const results: Readonly<Record<string, unknown>> = {
   initialize: { protocolVersion: "2025-06-18", capabilities: { tools: {} }, serverInfo: { name: "fuzz", version: "1" } },

@@ -95,4 +95,28 @@ test("a list that can be read in two ways is shown in the one that was judged, a
   upstream.answer = (request, response) => void response.writeHead(200, { "content-type": "application/json" }).end(`{"jsonrpc":"2.0","id":${JSON.stringify(idOf(request))},"error":{},"result":{"prompts":[{"name":"secret"}]}}`);
   expect(JSON.stringify(await list("prompts/list"))).not.toContain("secret");
   expect(proxy.audit.records.at(-1)).toMatchObject({ handling: "block", handlingFindings: ["unreadable"] });
+  upstream.answer = (request, response) => void response.writeHead(200, { "content-type": "application/json" }).end(`{"jsonrpc":"2.0","id":${JSON.stringify(idOf(request))},"result":{"prompts":[],"deep":${"[".repeat(20_000)}${"]".repeat(20_000)}}}`);
+  await list("prompts/list");
+  expect(proxy.audit.records.at(-1)).toMatchObject({ handling: "block", handlingFindings: ["unreadable"] });
+});
+
+test("once a tool was listed, calls of the newest revision must repeat in headers what its definition says, and others need not", async () => {
+  await start();
+  const region = { type: "string", "x-mcp-header": "Region" };
+  upstream.answer = (request, response) => answerJson(response, { jsonrpc: "2.0", id: idOf(request), result: { tools: [{ name: "notes.add", inputSchema: { type: "object", properties: { region } } }], content: [] } });
+  const meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} };
+  const call = async (headers: Record<string, string>, isModern = true): Promise<number> => {
+    const modern = !isModern ? {} : { "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "notes.add" };
+    const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "notes.add", arguments: { region: "eu" }, ...(isModern ? { _meta: meta } : {}) } });
+    const response = await fetch(proxy.url, { method: "POST", headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...asAlice, ...modern, ...headers }, body });
+    await response.text();
+    return response.status;
+  };
+  expect(await call({ "mcp-param-region": "us" })).toBe(200);
+  await list("tools/list");
+  expect(await call({ "mcp-param-region": "us" })).toBe(400);
+  expect(proxy.audit.records.at(-1)).toMatchObject({ tool: "notes.add", decision: "deny", reason: "header_mismatch", httpStatus: 400 });
+  expect(await call({})).toBe(400);
+  expect(await call({ "mcp-param-region": "eu" })).toBe(200);
+  expect(await call({ "mcp-param-region": "us" }, false)).toBe(200);
 });
