@@ -31,7 +31,7 @@ export function govern(exchange: Exchange, entry: ServerEntry, identity: Identit
   const { flowUntrusted, flowScore } = flow;
   const history = { ...activity.facts(key, nowMs), taskOwner: identity.taskOwner ?? "", flowUntrusted, flowScore };
   const moment = { state: control.state, serverVersion: call.serverVersion };
-  const ruling = judge(context.controlPlane(), entry, identity, { method, tool, prompt, resourceUri, args }, config.environment, nowMs, history, moment);
+  const ruling = judge(context.controlPlane(), entry, identity, { method, tool, prompt, resourceUri, heardOf: call.heardOf, args }, config.environment, nowMs, history, moment);
   ruleOn(exchange, ruling);
   // A result that was kept back answers the same call: it is not made twice, and an approval that it had is not asked for again.
   const kept = ruling.enforced === "deny" ? null : (context.handling?.answerKept?.(call) ?? null);

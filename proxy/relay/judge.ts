@@ -2,6 +2,7 @@ import type { Decision } from "../../collector/record/call-record.ts";
 import type { ControlPlane } from "../control-plane.ts";
 import type { Identity } from "../identity/identity.ts";
 import { noHistory, type DecisionInput, type DecisionResult, type ReasonCode, type TaskHistory } from "../policy/decision.ts";
+import { builtinPrefix } from "../policy/rule.ts";
 import { isInScope } from "../identity/task-scope.ts";
 import { findException, withException } from "../people/exceptions.ts";
 import { pinOf, waiting } from "../registry/pins/index.ts";
@@ -32,6 +33,8 @@ export interface Asked {
   readonly tool: string;
   readonly prompt: string;
   readonly resourceUri: string;
+  /** The resources that a listening stream asks to hear of. */
+  readonly heardOf?: readonly string[];
   readonly args: unknown;
 }
 
@@ -63,12 +66,33 @@ export function judge(
     const result = { decision: "deny", basis: "default", policyIds: [], policyVersion: plane.policies.version, ...closed } as const;
     return { result, enforced: "deny", wouldBe: "", exceptionId: "" };
   }
-  const result = plane.policies.decide(inputOf(entry, identity, asked, environment, nowMs, history, moment));
+  const decided = plane.policies.decide(inputOf(entry, identity, asked, environment, nowMs, history, moment));
+  const result = withoutGround(plane, entry, identity, asked, environment, nowMs, decided) ? { ...decided, ...groundless } : decided;
   const exception = result.decision === "allow" || moment === null ? null : findException(moment.state, { ...identity, server: entry.name, tool: asked.tool }, nowMs);
   const final = withException(result, exception);
   const exceptionId = final === result ? "" : exception!.exception.exceptionId;
   if (entry.mode === "observe") return { result: final, enforced: "allow", wouldBe: final.decision, exceptionId };
   return { result: final, enforced: final.decision, wouldBe: "", exceptionId };
+}
+
+const groundless = { decision: "deny", basis: "default", policyIds: [], reason: "no_rule", message: "No rule allows the use of what this asks about." } as const;
+
+/**
+ * Completions and subscriptions are part of the protocol, and allowed with it; but what a caller may not get or read it may
+ * not ask about either. A rule of the files that allows them by name stands.
+ */
+function withoutGround(plane: Pick<ControlPlane, "policies">, entry: ServerEntry, identity: Identity, asked: Asked, environment: string, nowMs: number, decided: DecisionResult): boolean {
+  const { heardOf = [] } = asked;
+  const isAbout = asked.method === "completion/complete" || asked.method === "resources/subscribe" || heardOf.length > 0;
+  if (!isAbout || decided.decision !== "allow" || !decided.policyIds.every((id) => id.startsWith(builtinPrefix))) return false;
+  const history = { ...noHistory, taskOwner: identity.taskOwner ?? "" };
+  const may = (method: string, prompt: string, resourceUri: string): boolean => {
+    const input = inputOf(entry, identity, { method, tool: "", prompt, resourceUri, args: undefined }, environment, nowMs, history, null);
+    return plane.policies.mayAllow(input, resourceUri.includes("{") ? resourceUri : undefined);
+  };
+  if (asked.prompt !== "") return !may("prompts/get", asked.prompt, "");
+  const uris = heardOf.length > 0 ? heardOf : [asked.resourceUri];
+  return uris.some((uri) => uri !== "" && !may("resources/read", "", uri));
 }
 
 /**

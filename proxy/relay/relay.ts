@@ -130,6 +130,10 @@ function readTarget(call: Call, message: Message): string | null {
       return readUri(call, params);
     case "resources/read":
       return readUri(call, params);
+    case "completion/complete":
+      return readReference(call, params?.ref);
+    case "subscriptions/listen":
+      return readHeardOf(call, params?.notifications);
     default:
       return null;
   }
@@ -137,6 +141,30 @@ function readTarget(call: Call, message: Message): string | null {
 
 /** What a record names must be text that it can hold: see `isId`. */
 const isName = (value: unknown): value is string => typeof value === "string" && value.isWellFormed();
+
+/** What a completion is for. */
+function readReference(call: Call, ref: unknown): string | null {
+  if (!isObject(ref)) return "params.ref must be an object";
+  if (ref.type === "ref/prompt") {
+    if (!isName(ref.name)) return "params.ref.name must be a string";
+    call.prompt = ref.name;
+  } else if (ref.type === "ref/resource") {
+    if (!isName(ref.uri)) return "params.ref.uri must be a string";
+    call.resourceUri = ref.uri;
+  } else return "params.ref.type must be ref/prompt or ref/resource";
+  return null;
+}
+
+/** Each is judged: more than a client can have use for would only cost. */
+const MAX_HEARD_OF = 1000;
+
+function readHeardOf(call: Call, notifications: unknown): string | null {
+  const uris = isObject(notifications) ? notifications.resourceSubscriptions : undefined;
+  if (uris === undefined) return null;
+  if (!Array.isArray(uris) || uris.length > MAX_HEARD_OF || !uris.every(isName)) return `params.notifications.resourceSubscriptions must be a list of at most ${MAX_HEARD_OF} strings`;
+  call.heardOf = uris;
+  return null;
+}
 
 function readUri(call: Call, params: JsonObject | null): string | null {
   if (!isName(params?.uri)) return "params.uri must be a string";

@@ -1,6 +1,7 @@
 /**
- * node test/bench/streams.ts [--streams 1000] [--seconds 20]: the memory of one worker that holds open streams, against the
- * same worker with none: GET streams of the older revisions, subscriptions/listen of the newest. The goal is 150 MB.
+ * node test/bench/streams.ts [--streams 1000] [--seconds 20] [--kind GET|listen] [--rounds 1]: the memory of one worker that
+ * holds open streams, against the same worker with none: GET streams of the older revisions, subscriptions/listen of the
+ * newest. The goal is 150 MB. With one kind, and rounds that open the streams again and again, what stays behind is seen.
  */
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -14,9 +15,11 @@ import { formatTable } from "../support/table.ts";
 import { waitFor } from "../support/wait.ts";
 import { cpuMicroseconds } from "./cpu-time.ts";
 
-const { values } = parseArgs({ options: { streams: { type: "string", default: "1000" }, seconds: { type: "string", default: "20" }, json: { type: "boolean", default: false } } });
+const { values } = parseArgs({ options: { streams: { type: "string", default: "1000" }, seconds: { type: "string", default: "20" }, kind: { type: "string" }, rounds: { type: "string", default: "1" }, json: { type: "boolean", default: false } } });
 const count = Number(values.streams);
 const seconds = Number(values.seconds);
+const kinds = (["GET", "listen"] as const).filter((kind) => values.kind === undefined || values.kind === kind);
+if (kinds.length === 0) throw new Error("--kind is GET or listen");
 
 const upstream = await startChildServer(new URL("./stream-upstream.ts", import.meta.url));
 const sink = await startOtlpSink();
@@ -97,12 +100,12 @@ try {
   for (let i = 0; i < 3000; i++) await call(i);
   const rows: { streams: string; rssMb: number; aboveNoneMb: number; callMsP50: number; callCpuMs: number }[] = [];
   const measure = async (streams: string): Promise<void> => {
-    const took = await calls();
     const mb = await settled();
+    const took = await calls();
     rows.push({ streams, rssMb: Number(mb.toFixed(1)), aboveNoneMb: Number((mb - (rows[0]?.rssMb ?? mb)).toFixed(1)), ...took });
   };
   await measure("none");
-  for (const kind of ["GET", "listen"] as const) {
+  for (const kind of Array.from({ length: Number(values.rounds) }, () => kinds).flat()) {
     const streams = Array.from({ length: count }, (_, index) => openStream(index, kind));
     await Promise.all(streams.map(({ opened }) => opened));
     await measure(`${count} ${kind}`);

@@ -120,3 +120,27 @@ test("once a tool was listed, calls of the newest revision must repeat in header
   expect(await call({ "mcp-param-region": "eu" })).toBe(200);
   expect(await call({ "mcp-param-region": "us" }, false)).toBe(200);
 });
+
+test("what a caller may not get or read it may not complete, subscribe to or listen for, and the record says what it asked about", async () => {
+  await start();
+  upstream.answer = (request, response) => answerJson(response, { jsonrpc: "2.0", id: idOf(request), result: {} });
+  const send = async (method: string, params: Record<string, unknown>): Promise<unknown> => {
+    const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
+    const response = await fetch(proxy.url, { method: "POST", headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...asAlice }, body });
+    const { result, error } = (await response.json()) as { result?: unknown; error?: { data: { reason: string } } };
+    return result === undefined ? error?.data.reason : "ok";
+  };
+  const completion = (ref: Record<string, unknown>) => send("completion/complete", { ref, argument: { name: "a", value: "" } });
+  expect(await completion({ type: "ref/prompt", name: "greeting" })).toBe("ok");
+  expect(proxy.audit.records.at(-1)).toMatchObject({ method: "completion/complete", prompt: "greeting" });
+  expect(await completion({ type: "ref/prompt", name: "secret" })).toBe("no_rule");
+  expect(await completion({ type: "ref/resource", uri: "file:///open/{name}" })).toBe("ok");
+  expect(await completion({ type: "ref/resource", uri: "file:///closed/{name}" })).toBe("no_rule");
+  expect(await completion({ type: "ref/other" })).toBe("malformed");
+  expect(await send("resources/subscribe", { uri: "file:///open/a" })).toBe("ok");
+  expect(await send("resources/subscribe", { uri: "file:///closed/a" })).toBe("no_rule");
+  expect(await send("subscriptions/listen", { notifications: { toolsListChanged: true } })).toBe("ok");
+  expect(await send("subscriptions/listen", { notifications: { resourceSubscriptions: ["file:///open/a", "file:///open/b"] } })).toBe("ok");
+  expect(await send("subscriptions/listen", { notifications: { resourceSubscriptions: ["file:///open/a", "file:///closed/b"] } })).toBe("no_rule");
+  expect(await send("subscriptions/listen", { notifications: { resourceSubscriptions: [1] } })).toBe("malformed");
+});
