@@ -30,6 +30,8 @@ import { relay } from "./relay/relay.ts";
 import { SessionBinding } from "./relay/session-binding.ts";
 import { controlApi, type ControlApiOptions } from "./state/api.ts";
 import type { Control } from "./state/command.ts";
+import { createHints } from "./relay/hints.ts";
+import { createListFilter } from "./relay/list-filter.ts";
 import { createToolListJudge } from "./relay/tool-list.ts";
 import { createHostCheck } from "./transport/host-check.ts";
 import type { UpstreamCredentials } from "./upstream/credentials/credentials.ts";
@@ -118,6 +120,7 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
     },
     denials,
     payloads: deps.payloads && callPayloads(deps.payloads, deps.logger),
+    hints: createHints({ ...deps, environment: deps.config.environment }),
     sessions: new SessionBinding(deps.digestKey),
     hosts: createHostCheck(deps.config),
     resourceServer,
@@ -127,6 +130,8 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
   const app = Fastify({
     logger: false,
     forceCloseConnections: true,
+    // A name of any length is refused by the relay, which records it.
+    routerOptions: { maxParamLength: HEADER_BYTES },
     serverFactory: (handler) =>
       createServer(limits, (request, response) => {
         const server = request.method === "POST" ? plainServerName(request.url ?? "") : null;
@@ -142,10 +147,12 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
     method: ["POST", "GET", "DELETE"],
     url: "/mcp/:server",
     exposeHeadRoute: false,
-    handler(request, reply) {
+    // Before fastify looks at the content type: what it would answer by itself has no record.
+    onRequest(request, reply) {
       reply.hijack();
       void relay(context, request.params.server, request.raw, reply.raw);
     },
+    handler: () => undefined,
   });
   app.route({
     method: ["PUT", "PATCH", "OPTIONS"],
@@ -206,14 +213,21 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
 
 /** Answers are inspected, lists of tools judged, and what an agent is given to read is noted for its later calls. */
 function resultHandling(deps: ProxyDeps, digester: Digester, activity: TaskActivity): AnswerHandling {
-  const { control, clock, logger, quarantine, config } = deps;
+  const { control, clock, logger, quarantine, config, controlPlane } = deps;
+  const { environment } = config;
+  const judgeTools = createToolListJudge({ control, environment, logger });
+  const filter = createListFilter({ control, clock, environment, controlPlane });
   return createResultHandling({
     control,
     digester,
     clock,
     logger,
     quarantine,
-    toolList: createToolListJudge({ control, environment: config.environment, logger }),
+    list: async (call, result) => {
+      const judged = await judgeTools(call, result);
+      const { result: shown, hidden } = filter(call, judged ?? result);
+      return { result: shown, withheld: judged !== null, findings: [...(judged === null ? [] : ["tools:withheld"]), ...(hidden > 0 ? ["list:hidden"] : [])] };
+    },
     noteRead({ identity, entry }, { trusted, texts }, callId) {
       if (identity === null || entry === null) return;
       const seq = Number(callId.slice(callId.lastIndexOf("-") + 1));

@@ -1,6 +1,7 @@
 import type { Call, Ending } from "../relay/call.ts";
 import type { AnswerHandling, Handled, HandlingPlan } from "../relay/answer-handling.ts";
 import type { ServerEntry } from "../registry/server-entry.ts";
+import { isList } from "../relay/list-filter.ts";
 import { endingOf } from "../relay/outcome.ts";
 import { deprecationNotice } from "../registry/lifecycle.ts";
 import { handlingFor, promptHandlingFor } from "./defaults.ts";
@@ -15,7 +16,7 @@ import { OutputSchemas, type SeenDefinition } from "./schema/output-schemas.ts";
 import { INSTRUCTION_SCORE, type Scanner } from "./scanner.ts";
 import type { SchemaValidator } from "./schema/validate.ts";
 import { stubBody } from "./stubs.ts";
-import { isObject, textsOf, TooDeep, type JsonObject } from "./walk.ts";
+import { isDeeper, isObject, textsOf, TooDeep, type JsonObject } from "./walk.ts";
 
 export interface ResultHandlingOptions {
   readonly scan: Scanner;
@@ -23,11 +24,22 @@ export interface ResultHandlingOptions {
   readonly definitionOf: (server: string, tool: string) => SeenDefinition | undefined;
   /** Without one, what would be quarantined is blocked. */
   readonly kept: Pick<KeptResults, "hold" | "find" | "bytesOf"> | null;
-  /** What a caller may see of a tools/list result; null: all of it as it is. */
-  readonly toolList?: (call: Call, result: JsonObject) => JsonObject | null | Promise<JsonObject | null>;
+  /** What a caller may see of a list. */
+  readonly list?: (call: Call, result: JsonObject) => Listed | Promise<Listed>;
   /** The agent is about to read this, and the call is recorded as `callId`. */
   readonly noteRead?: (call: Call, read: NonNullable<Handled["flow"]>, callId: string) => void;
 }
+
+/** A list as its reader gets it. */
+export interface Listed {
+  readonly result: JsonObject;
+  /** For the record; empty where it is as it was. */
+  readonly findings: readonly string[];
+  /** Something was taken out because of what it is, and not because of who reads it. */
+  readonly withheld: boolean;
+}
+
+const lists: ReadonlySet<string> = new Set(["tools/list", "prompts/list", "resources/list", "resources/templates/list"]);
 
 interface Prepared extends HandlingPlan {
   readonly plan: ResultPlan;
@@ -84,7 +96,7 @@ export class ResultHandling implements AnswerHandling {
     }
     if (method === "prompts/get") return prepared(promptHandlingFor(entry), "prompt");
     if (method === "resources/read") return prepared(handlingFor(entry, ""), "resource");
-    if (method === "tools/list") return this.#options.toolList || meta !== null ? prepared(handlingFor(entry, ""), "list") : null;
+    if (lists.has(method)) return this.#options.list || meta !== null ? prepared(handlingFor(entry, ""), "list") : null;
     // Results of calls that run as tasks come by these.
     return method === "*" || method.startsWith("tasks/") ? prepared(handlingFor(entry, ""), "unknown") : null;
   }
@@ -98,12 +110,12 @@ export class ResultHandling implements AnswerHandling {
     const { score } = this.#options.scan.scanJson(bytes);
     const schema = shape === "tool" ? this.#schemas.of(this.#options.definitionOf(call.serverName, call.tool)) : null;
     const mayPass = gates === 0 && score < INSTRUCTION_SCORE && bytes.length <= plan.maxTextBytes && schema === null && prepared.notice === null;
-    if (mayPass && (shape !== "unknown" || !this.#options.toolList)) {
+    if (mayPass && (shape !== "unknown" || !this.#options.list)) {
       return { bytes: null, handling: "pass", findings: clean, flow: { trusted: plan.trusted, texts: () => (score === 0 && !mayHoldValuesInResult(bytes) ? justWords : this.#texts(readAnswer(bytes)?.value, score)) } };
     }
     const answer = readAnswer(bytes);
     if (answer === null) return this.#unreadable(call, plan, bytes, gates);
-    if (answer.member === "result" && shape === "unknown" && Array.isArray(answer.value.tools)) return this.#list(call, prepared, bytes);
+    if (answer.member === "result" && shape === "unknown" && isList(answer.value)) return this.#list(call, prepared, bytes);
     return this.#inspect(call, prepared, answer, bytes, { gates, score, schema });
   }
 
@@ -153,14 +165,15 @@ export class ResultHandling implements AnswerHandling {
 
   #list(call: Call, { notice }: Prepared, bytes: Buffer): Handled | Promise<Handled> {
     const answer = readExactly(bytes);
-    const { toolList } = this.#options;
-    if (answer === null || answer.member === "error") return { bytes: null, handling: "pass", findings: clean };
-    const done = (listed: JsonObject | null): Handled => {
-      const value = noted(withoutOurMeta(listed ?? answer.value), notice);
-      if (value === answer.value) return { bytes: null, handling: "pass", findings: clean };
-      return { bytes: writeAnswer(answer, value), handling: listed === null ? "pass" : "redact", findings: listed === null ? clean : ["tools:withheld"] };
+    const { list } = this.#options;
+    // Nobody can say what is in it, or write it anew.
+    if (answer === null || isDeeper(answer.message)) return stubbed(call, bytes, { findings: ["unreadable"], quarantineId: "", expiresMs: 0, status: "blocked" });
+    if (answer.member === "error") return { bytes: null, handling: "pass", findings: clean };
+    // Written anew in any case: a member that comes twice would be judged in one reading and shown in the other.
+    const done = ({ result, findings, withheld }: Listed): Handled => {
+      return { bytes: writeAnswer(answer, noted(withoutOurMeta(result), notice)), handling: withheld ? "redact" : "pass", findings };
     };
-    const listed = toolList?.(call, answer.value) ?? null;
+    const listed = list?.(call, answer.value) ?? { result: answer.value, findings: clean, withheld: false };
     return listed instanceof Promise ? listed.then(done) : done(listed);
   }
 

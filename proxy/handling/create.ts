@@ -10,7 +10,7 @@ import type { Scanner } from "./scanner.ts";
 
 export const textScanner: Scanner = { scanText: (text) => scanText(text), scanJson: (bytes) => scanJson(bytes) };
 
-export interface CreateResultHandlingOptions extends Pick<ResultHandlingOptions, "toolList" | "noteRead"> {
+export interface CreateResultHandlingOptions extends Pick<ResultHandlingOptions, "list" | "noteRead"> {
   readonly control: Pick<Control, "state" | "submit">;
   readonly digester: Digester;
   readonly clock: Clock;
@@ -21,12 +21,12 @@ export interface CreateResultHandlingOptions extends Pick<ResultHandlingOptions,
 
 /** The handling of answers for one worker. */
 export function createResultHandling(options: CreateResultHandlingOptions): ResultHandling {
-  const { control, digester, clock, logger, quarantine, toolList, noteRead } = options;
+  const { control, digester, clock, logger, quarantine, list, noteRead } = options;
   return new ResultHandling({
     scan: textScanner,
     definitionOf: (server, tool) => control.state.tools.get(server)?.get(tool),
     kept: quarantine === undefined ? null : new KeptResults({ control, store: quarantine, digester, clock, logger }),
-    ...(toolList ? { toolList } : {}),
+    ...(list ? { list } : {}),
     ...(noteRead ? { noteRead } : {}),
   });
 }

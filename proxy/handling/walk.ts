@@ -5,6 +5,11 @@ export const MAX_DEPTH = 128;
 
 export class TooDeep extends Error {}
 
+export function isDeeper(value: unknown, left = MAX_DEPTH): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return left === 0 || Object.values(value).some((inner) => isDeeper(inner, left - 1));
+}
+
 /** Reads a text and gives what stands in its place: the text itself where nothing is changed. `name` is its member's. */
 export type EachText = (text: string, name: string) => string;
 

@@ -1,3 +1,4 @@
+import type { Environment } from "@marcbachmann/cel-js";
 import { builtinRules } from "./builtin.ts";
 import { createConditionCompiler, type Condition, type ConditionCompiler } from "./condition.ts";
 import type { DecisionResult } from "./decision.ts";
@@ -18,6 +19,8 @@ export interface CompiledRules {
   readonly version: string;
   /** In file order, the built-in ones last. */
   readonly rules: readonly CompiledRule[];
+  /** What the conditions were compiled in, for who has to ask parts of them. */
+  readonly environment: Environment;
 }
 
 export interface CompileOptions {
@@ -42,7 +45,7 @@ export function* compileSteps(fileRules: readonly Rule[], options: CompileOption
     }
     yield;
   }
-  return { version, rules };
+  return { version, rules, environment: options.conditions.environment };
 }
 
 export function compileRules(fileRules: readonly Rule[], options: { dataDir: string; onFault: CompileOptions["onFault"] }): CompiledRules {

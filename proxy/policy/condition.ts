@@ -111,6 +111,7 @@ export function createConditionEnvironment(dataDir: string): Environment {
 
 /** Compiles the conditions of one load, and of the next one only those that are new: most rules stay as they are. */
 export interface ConditionCompiler {
+  readonly environment: Environment;
   /** A function for one load, which throws ConditionError. What that load does not ask for again is forgotten. */
   forLoad(): (expression: string) => Condition;
 }
@@ -119,6 +120,7 @@ export function createConditionCompiler(dataDir: string): ConditionCompiler {
   const environment = createConditionEnvironment(dataDir);
   let kept: ReadonlyMap<string, Condition> = new Map();
   return {
+    environment,
     forLoad() {
       const before = kept;
       const now = new Map<string, Condition>();

@@ -110,8 +110,26 @@ export interface DecisionResult {
   readonly message: string;
 }
 
+/** A rule that would allow a call, and the condition under which it would. */
+export interface Requirement {
+  readonly id: string;
+  readonly when: string;
+}
+
+/** What rules can say of a call before it is made. */
+export interface Possible {
+  /**
+   * Whether some arguments, at some moment of the task, are let through or to a person. Never wrongly no: what depends on
+   * arguments, on the time or on what the task does next may turn out either way. `template` stands for every resource that
+   * its URI template can name.
+   */
+  mayAllow(input: DecisionInput, template?: string): boolean;
+  /** The rules that are about this very call and would allow it, but for their conditions; at most `limit`. */
+  requirements(input: DecisionInput, limit: number): readonly Requirement[];
+}
+
 /** A compiled set of rules: immutable, replaced whole when the files change. `version` is a digest of the files. */
-export interface PolicySet {
+export interface PolicySet extends Possible {
   readonly version: string;
   /** Pure and synchronous. A rule whose condition cannot be evaluated counts as a deny with reason `rule_error`. */
   decide(input: DecisionInput): DecisionResult;

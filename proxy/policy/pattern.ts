@@ -28,6 +28,8 @@ export function fits(patterns: Patterns, value: string): boolean {
 
 export function globFits({ pieces }: Glob, value: string): boolean {
   const first = pieces[0]!;
+  // A template may have nothing that varies.
+  if (pieces.length === 1) return value === first;
   const last = pieces[pieces.length - 1]!;
   if (value.length < first.length + last.length || !value.startsWith(first) || !value.endsWith(last)) return false;
   const end = value.length - last.length;
@@ -39,6 +41,41 @@ export function globFits({ pieces }: Glob, value: string): boolean {
     from = at + piece.length;
   }
   return true;
+}
+
+/** A URI template as a glob: an expression in braces may expand to anything. Never fits less than the template names. */
+export function templateGlob(template: string): Glob {
+  const text = template.length > MAX_TEMPLATE ? `${template.slice(0, MAX_TEMPLATE).replace(/\{[^{}]*$/, "")}{}` : template;
+  const pieces = text.split(/\{[^{}]*\}/);
+  return { text: pieces.join("*"), pieces };
+}
+
+/** Longer templates are cut to this, and what was cut may be anything: comparing two globs takes time with both lengths. */
+const MAX_TEMPLATE = 512;
+
+/** Whether there is a value that one of the patterns and the glob both fit. */
+export function overlaps(patterns: Patterns, glob: Glob): boolean {
+  for (const value of patterns.exact) if (globFits(glob, value)) return true;
+  return patterns.globs.some((one) => globsMeet(one.text, glob.text));
+}
+
+/** Row by row: `reach[j]` says whether the first i characters of `a` and the first j of `b` fit one and the same text. */
+function globsMeet(a: string, b: string): boolean {
+  let reach = new Array<boolean>(b.length + 1).fill(false);
+  reach[0] = true;
+  for (let j = 1; j <= b.length && b[j - 1] === "*"; j++) reach[j] = true;
+  for (let i = 1; i <= a.length; i++) {
+    const next = new Array<boolean>(b.length + 1).fill(false);
+    const star = a[i - 1] === "*";
+    next[0] = star && reach[0]!;
+    for (let j = 1; j <= b.length; j++) {
+      const other = b[j - 1] === "*";
+      // A star is over, or takes what stands opposite.
+      next[j] = star || other ? reach[j]! || next[j - 1]! : reach[j - 1]! && a[i - 1] === b[j - 1];
+    }
+    reach = next;
+  }
+  return reach[b.length]!;
 }
 
 /**

@@ -2,13 +2,15 @@ import { resultOf, type CompiledRule, type CompiledRules } from "./compile.ts";
 import type { DecisionInput, DecisionResult, PolicySet } from "./decision.ts";
 import { createFacts } from "./facts.ts";
 import { fitsIn } from "./matcher.ts";
+import { createPossible } from "./possible.ts";
 import { createRuleIndex, type Candidate } from "./rule-index.ts";
 
 /**
  * Deny beats hold beats allow; nothing matched is a deny. A condition that cannot be evaluated is a deny as well, whatever
  * the effect of its rule: a rule that might have denied is not passed over, and one that might have allowed has not.
  */
-export function createPolicySet({ version, rules }: CompiledRules): PolicySet {
+export function createPolicySet(compiled: CompiledRules): PolicySet {
+  const { version, rules } = compiled;
   const index = createRuleIndex(rules);
   const facts = createFacts();
   const nothingMatched: DecisionResult = Object.freeze({
@@ -62,6 +64,7 @@ export function createPolicySet({ version, rules }: CompiledRules): PolicySet {
 
   return Object.freeze({
     version,
+    ...createPossible(compiled, index),
     decide(input: DecisionInput): DecisionResult {
       try {
         return choose(input);

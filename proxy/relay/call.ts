@@ -17,6 +17,7 @@ const MAX_SHORT = 128;
 
 const noLeaves: ArgumentLeaf[] = [];
 const noFindings: string[] = [];
+const noUris: readonly string[] = [];
 
 /** How it ended, as far as the answer tells. */
 export interface Ending {
@@ -54,6 +55,8 @@ export class Call {
   tool = "";
   prompt = "";
   resourceUri = "";
+  /** The resources that a listening stream asks to hear of. */
+  heardOf: readonly string[] = noUris;
   arguments: ArgumentLeaf[] = noLeaves;
   requestBytes = 0;
   /** How the client answered our own round of questions about this call. */

@@ -21,10 +21,11 @@ import type { AnswerHandling } from "./answer-handling.ts";
 import type { Call, Ending } from "./call.ts";
 import type { DenialRecords } from "./denial-records.ts";
 import type { Digester } from "./digest.ts";
+import type { Hints } from "./hints.ts";
 import type { Ruling } from "./judge.ts";
 import type { ActiveExchanges } from "./active.ts";
 import type { CallPayloads } from "./payloads.ts";
-import { refusalBody, refusals, rulingAnswer, type Refusal } from "./refusal.ts";
+import { refusalBody, refusals, rulingBody, rulingStatus, type Refusal } from "./refusal.ts";
 import type { SessionBinding } from "./session-binding.ts";
 import { continuesUnrecorded, recordOrCount } from "./unrecorded.ts";
 
@@ -50,6 +51,8 @@ export interface RelayContext {
   readonly denials: DenialRecords;
   /** Absent, nothing is kept of what calls say. */
   readonly payloads?: CallPayloads | undefined;
+  /** What a refused caller is told that it may do instead. */
+  readonly hints: (call: Call, ruling: Ruling) => Hints;
   readonly sessions: SessionBinding;
   readonly hosts: HostCheck;
   /** Absent where nobody calls by mutual TLS. */
@@ -169,11 +172,11 @@ export class Exchange {
   async rule(ruling: Ruling): Promise<void> {
     const outcome = ruling.enforced === "hold" ? "held" : "denied";
     try {
-      // The answer's status follows from the message alone, so the record can come first and name the call.
-      const { status } = rulingAnswer(this.call, ruling, "");
+      // It follows from the message alone, so the record can come first and name the call.
+      const status = rulingStatus(this.call);
       const { callId, repeats, durable } = this.context.denials.record(this, { outcome, errorType: outcome, httpStatus: status });
       await durable;
-      this.send(status, rulingAnswer(this.call, ruling, callId, repeats).body);
+      this.send(status, rulingBody(this.call, ruling, this.context.hints(this.call, ruling), callId, repeats));
     } catch (error) {
       this.unrecorded(error);
     }

@@ -10,6 +10,7 @@ import type { Exchange } from "./exchange.ts";
 import { judge, type Ruling } from "./judge.ts";
 import { answerFromKept } from "./kept-answer.ts";
 import { scopeRefusal } from "./token-refusal.ts";
+import { paramFault } from "./param-check.ts";
 
 /**
  * Decides about a message that was admitted, with everything that is known at this moment. True when it is to be forwarded;
@@ -25,11 +26,13 @@ export function govern(exchange: Exchange, entry: ServerEntry, identity: Identit
   const flow = activity.flowOf(key, args, nowMs);
   call.arguments = flow.leaves;
   call.serverVersion = chooseVersion(entry, { agent: identity.agent, key: identity.taskId || identity.agent }).version;
+  const mismatch = paramFault(exchange, entry, control.state);
+  if (mismatch !== null) return exchange.refuse(mismatch).then(isAnswered);
 
   const { flowUntrusted, flowScore } = flow;
   const history = { ...activity.facts(key, nowMs), taskOwner: identity.taskOwner ?? "", flowUntrusted, flowScore };
   const moment = { state: control.state, serverVersion: call.serverVersion };
-  const ruling = judge(context.controlPlane(), entry, identity, { method, tool, prompt, resourceUri, args }, config.environment, nowMs, history, moment);
+  const ruling = judge(context.controlPlane(), entry, identity, { method, tool, prompt, resourceUri, heardOf: call.heardOf, args }, config.environment, nowMs, history, moment);
   ruleOn(exchange, ruling);
   // A result that was kept back answers the same call: it is not made twice, and an approval that it had is not asked for again.
   const kept = ruling.enforced === "deny" ? null : (context.handling?.answerKept?.(call) ?? null);

@@ -1,7 +1,8 @@
 import type { Decision } from "../../collector/record/call-record.ts";
 import type { ControlPlane } from "../control-plane.ts";
 import type { Identity } from "../identity/identity.ts";
-import { noHistory, type DecisionResult, type ReasonCode, type TaskHistory } from "../policy/decision.ts";
+import { noHistory, type DecisionInput, type DecisionResult, type ReasonCode, type TaskHistory } from "../policy/decision.ts";
+import { builtinPrefix } from "../policy/rule.ts";
 import { isInScope } from "../identity/task-scope.ts";
 import { findException, withException } from "../people/exceptions.ts";
 import { pinOf, waiting } from "../registry/pins/index.ts";
@@ -32,6 +33,8 @@ export interface Asked {
   readonly tool: string;
   readonly prompt: string;
   readonly resourceUri: string;
+  /** The resources that a listening stream asks to hear of. */
+  readonly heardOf?: readonly string[];
   readonly args: unknown;
 }
 
@@ -58,24 +61,80 @@ export function judge(
   history: TaskHistory = noHistory,
   moment: Moment | null = null,
 ): Ruling {
-  const refuse = (reason: ReasonCode, message: string): Ruling => ({
-    result: { decision: "deny", basis: "default", policyIds: [], policyVersion: plane.policies.version, reason, message },
-    enforced: "deny",
-    wouldBe: "",
-    exceptionId: "",
-  });
-  const stop = moment && stopFor(moment.state, { agent: identity.agent, server: entry.name, tool: asked.tool, taskId: identity.taskId });
-  if (stop) return refuse("stopped", `Stopped by an operator: ${stop.reason}`);
-  const callable = isCallable(entry, { taskClass: identity.taskClass, environment, servers: identity.servers, nowMs });
-  if (!callable.ok) return refuse(callable.reason, whyNotCallable[callable.reason] ?? "This server may not be called.");
-  if (!isInScope(identity, entry.name, asked.tool)) return refuse("task_scope", "This task is not for this tool.");
-  const seen = moment?.serverVersion === entry.version ? moment.state.tools.get(entry.name)?.get(asked.tool) : undefined;
-  // A pin in the registry is the approval; the next list of the server's tools notes it.
-  if (seen && waiting(seen) && entry.mode === "enforce" && pinOf(entry, asked.tool) !== seen.hash) {
-    return refuse("definition_changed", "The tool's definition changed, and nobody has approved the new one yet.");
+  const closed = closedBy(entry, identity, asked.tool, environment, nowMs, moment);
+  if (closed !== null) {
+    const result = { decision: "deny", basis: "default", policyIds: [], policyVersion: plane.policies.version, ...closed } as const;
+    return { result, enforced: "deny", wouldBe: "", exceptionId: "" };
   }
+  const decided = plane.policies.decide(inputOf(entry, identity, asked, environment, nowMs, history, moment));
+  const result = withoutGround(plane, entry, identity, asked, environment, nowMs, decided) ? { ...decided, ...groundless } : decided;
+  const exception = result.decision === "allow" || moment === null ? null : findException(moment.state, { ...identity, server: entry.name, tool: asked.tool }, nowMs);
+  const final = withException(result, exception);
+  const exceptionId = final === result ? "" : exception!.exception.exceptionId;
+  if (entry.mode === "observe") return { result: final, enforced: "allow", wouldBe: final.decision, exceptionId };
+  return { result: final, enforced: final.decision, wouldBe: "", exceptionId };
+}
+
+const groundless = { decision: "deny", basis: "default", policyIds: [], reason: "no_rule", message: "No rule allows the use of what this asks about." } as const;
+
+/**
+ * Completions and subscriptions are part of the protocol, and allowed with it; but what a caller may not get or read it may
+ * not ask about either. A rule of the files that allows them by name stands.
+ */
+function withoutGround(plane: Pick<ControlPlane, "policies">, entry: ServerEntry, identity: Identity, asked: Asked, environment: string, nowMs: number, decided: DecisionResult): boolean {
+  const { heardOf = [] } = asked;
+  const isAbout = asked.method === "completion/complete" || asked.method === "resources/subscribe" || heardOf.length > 0;
+  if (!isAbout || decided.decision !== "allow" || !decided.policyIds.every((id) => id.startsWith(builtinPrefix))) return false;
+  const history = { ...noHistory, taskOwner: identity.taskOwner ?? "" };
+  const may = (method: string, prompt: string, resourceUri: string): boolean => {
+    const input = inputOf(entry, identity, { method, tool: "", prompt, resourceUri, args: undefined }, environment, nowMs, history, null);
+    return plane.policies.mayAllow(input, resourceUri.includes("{") ? resourceUri : undefined);
+  };
+  if (asked.prompt !== "") return !may("prompts/get", asked.prompt, "");
+  const uris = heardOf.length > 0 ? heardOf : [asked.resourceUri];
+  return uris.some((uri) => uri !== "" && !may("resources/read", "", uri));
+}
+
+/**
+ * Pure. Whether some call of a tool, prompt or resource may be forwarded or held, whatever its arguments: what a list shows.
+ * Asks what `judge` asks, and is never wrongly no. `template` stands for the resources that it names.
+ */
+export function mayBeCalled(
+  plane: Pick<ControlPlane, "policies">,
+  entry: ServerEntry,
+  identity: Identity,
+  asked: Omit<Asked, "args">,
+  environment: string,
+  nowMs: number,
+  moment: Moment,
+  template?: string,
+): boolean {
+  if (closedBy(entry, identity, asked.tool, environment, nowMs, moment) !== null) return false;
+  if (entry.mode === "observe") return true;
+  const history = { ...noHistory, taskOwner: identity.taskOwner ?? "" };
+  if (plane.policies.mayAllow(inputOf(entry, identity, { ...asked, args: undefined }, environment, nowMs, history, moment), template)) return true;
+  return findException(moment.state, { ...identity, server: entry.name, tool: asked.tool }, nowMs) !== null;
+}
+
+/** What refuses a call before a rule is asked; null where nothing does. */
+function closedBy(entry: ServerEntry, identity: Identity, tool: string, environment: string, nowMs: number, moment: Moment | null): { reason: ReasonCode; message: string } | null {
+  const stop = moment && stopFor(moment.state, { agent: identity.agent, server: entry.name, tool, taskId: identity.taskId });
+  if (stop) return { reason: "stopped", message: `Stopped by an operator: ${stop.reason}` };
+  const callable = isCallable(entry, { taskClass: identity.taskClass, environment, servers: identity.servers, nowMs });
+  if (!callable.ok) return { reason: callable.reason, message: whyNotCallable[callable.reason] ?? "This server may not be called." };
+  if (!isInScope(identity, entry.name, tool)) return { reason: "task_scope", message: "This task is not for this tool." };
+  const seen = moment?.serverVersion === entry.version ? moment.state.tools.get(entry.name)?.get(tool) : undefined;
+  // A pin in the registry is the approval; the next list of the server's tools notes it.
+  if (seen && waiting(seen) && entry.mode === "enforce" && pinOf(entry, tool) !== seen.hash) {
+    return { reason: "definition_changed", message: "The tool's definition changed, and nobody has approved the new one yet." };
+  }
+  return null;
+}
+
+/** Everything that a rule may ask about. */
+export function inputOf(entry: ServerEntry, identity: Identity, asked: Asked, environment: string, nowMs: number, history: TaskHistory, moment: Moment | null): DecisionInput {
   const tool = asked.tool === "" ? null : toolFacts(entry, asked.tool);
-  const result = plane.policies.decide({
+  return {
     agent: identity.agent,
     principal: identity.principal,
     taskId: identity.taskId,
@@ -96,10 +155,5 @@ export function judge(
     environment,
     args: asked.args,
     nowMs,
-  });
-  const exception = result.decision === "allow" || moment === null ? null : findException(moment.state, { ...identity, server: entry.name, tool: asked.tool }, nowMs);
-  const final = withException(result, exception);
-  const exceptionId = final === result ? "" : exception!.exception.exceptionId;
-  if (entry.mode === "observe") return { result: final, enforced: "allow", wouldBe: final.decision, exceptionId };
-  return { result: final, enforced: final.decision, wouldBe: "", exceptionId };
+  };
 }

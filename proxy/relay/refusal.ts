@@ -1,8 +1,9 @@
 import type { Outcome } from "../../collector/record/call-record.ts";
+import { safeText } from "../people/safe-text.ts";
 import type { ReasonCode } from "../policy/decision.ts";
-import type { ServerEntry } from "../registry/server-entry.ts";
 import * as rpc from "../transport/rpc-error.ts";
 import type { Call } from "./call.ts";
+import type { Hints } from "./hints.ts";
 import type { Ruling } from "./judge.ts";
 
 /** An answer of our own in place of the upstream's. */
@@ -48,32 +49,53 @@ export function refusalBody(refused: Refusal, call: Call, callId: string, repeat
   return rpc.errorBody(call.message?.id ?? call.faultId, refused.code, refused.message, data);
 }
 
+/** Only a request can carry an error back; a notification that is not passed on is an HTTP failure. */
+export const rulingStatus = (call: Call): number => (call.message?.kind === "request" ? 200 : 403);
+
 /** What a decision against a message is answered with: a result that the model reads for a tool call, an error otherwise. */
-export function rulingAnswer(call: Call, ruling: Ruling, callId: string, repeats = false): { readonly status: number; readonly body: string } {
+export function rulingBody(call: Call, ruling: Ruling, hints: Hints, callId: string, repeats = false): string {
   const { result } = ruling;
   const held = ruling.enforced === "hold";
   const id = call.message?.id ?? null;
   if (call.message?.kind === "request" && call.method === "tools/call") {
-    const text = explain(result.message, result.reason, held, call.entry, callId, repeats);
-    const answer = { content: [{ type: "text", text }], isError: true, ...(call.modern ? { resultType: "complete" } : {}) };
-    return { status: 200, body: rpc.resultBody(id, answer) };
+    const text = explain(result, held, hints, callId, repeats);
+    return rpc.resultBody(id, { content: [{ type: "text", text }], isError: true, ...(call.modern ? { resultType: "complete" } : {}) });
   }
-  const data = { reason: result.reason, policyIds: result.policyIds, ...named(callId, repeats) };
-  const body = rpc.errorBody(id, held ? rpc.HELD : rpc.DENIED, result.message, data);
-  // Only a request can carry an error back; a notification that is not passed on is an HTTP failure.
-  return { status: call.message?.kind === "request" ? 200 : 403, body };
+  const { allowedWhen, taskClasses, replacedBy, owner, contact } = hints;
+  const data = {
+    reason: result.reason,
+    policyIds: result.policyIds.slice(0, MAX_RULES),
+    ...(allowedWhen.length > 0 ? { allowedWhen } : {}),
+    ...(taskClasses.length > 0 ? { taskClasses } : {}),
+    ...(replacedBy !== "" ? { replacedBy } : {}),
+    ...(owner !== "" ? { owner } : {}),
+    ...(contact !== "" ? { contact } : {}),
+    ...named(callId, repeats),
+  };
+  return rpc.errorBody(id, held ? rpc.HELD : rpc.DENIED, safeText(result.message, MAX_MESSAGE).text, data);
 }
 
 const named = (callId: string, repeats: boolean) => (callId === "" ? {} : repeats ? { repeats: callId } : { callId });
 
-function explain(message: string, reason: string, held: boolean, entry: ServerEntry | null, callId: string, repeats: boolean): string {
-  const lines = [
-    `${held ? "Held by policy" : "Denied by policy"}: ${message}`,
-    `Reason: ${reason}.`,
-    held ? "A person has to approve this call first, which is not possible yet; it was not forwarded." : "The call was not forwarded; repeating it will not help.",
-  ];
-  if (entry?.owner !== undefined) lines.push(`Ask ${entry.owner}${entry.contact === undefined ? "" : ` (${entry.contact})`} for access.`);
-  else if (entry?.contact !== undefined) lines.push(`Ask ${entry.contact} for access.`);
+/** Rules that are named, and characters of what their author wrote. */
+const MAX_RULES = 5;
+const MAX_MESSAGE = 1000;
+
+/** Refused for what is so now, and may not be later. */
+const passing: ReadonlySet<ReasonCode> = new Set<ReasonCode>(["rate_limited", "concurrency", "stopped", "definition_changed"]);
+
+function explain({ message, reason, policyIds }: Ruling["result"], held: boolean, hints: Hints, callId: string, repeats: boolean): string {
+  const { allowedWhen, tools, taskClasses, replacedBy, owner, contact } = hints;
+  const rules = policyIds.length === 0 ? "" : ` (${policyIds.length === 1 ? "rule" : "rules"} ${policyIds.slice(0, MAX_RULES).join(", ")}${policyIds.length > MAX_RULES ? " and others" : ""})`;
+  const lines = [`${held ? "Held by policy" : "Denied by policy"}: ${safeText(message, MAX_MESSAGE).text}`, `Reason: ${reason}${rules}.`];
+  if (held) lines.push("A person has to approve this call first, which is not possible yet; it was not forwarded.");
+  else lines.push(`The call was not forwarded; ${passing.has(reason) ? "it may be allowed later." : "repeating it as it is will not help."}`);
+  for (const { rule, when } of allowedWhen) lines.push(`Rule ${rule} allows it when: ${when}`);
+  if (tools.length > 0) lines.push(`Tools of this server that you may call, some with conditions: ${tools.join(", ")}.`);
+  if (taskClasses.length > 0) lines.push(`It is approved for tasks of these kinds: ${taskClasses.join(", ")}.`);
+  if (replacedBy !== "") lines.push(`Use ${replacedBy} instead.`);
+  if (owner !== "") lines.push(`Ask ${owner}${contact === "" ? "" : ` (${contact})`} for access.`);
+  else if (contact !== "") lines.push(`Ask ${contact} for access.`);
   if (callId !== "") lines.push(repeats ? `This repeats call ${callId}, and is counted: repeated denials are on record together.` : `Call id: ${callId}.`);
   return lines.join("\n");
 }

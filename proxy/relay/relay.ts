@@ -75,6 +75,7 @@ function acceptMessage(exchange: Exchange, message: Message): Refusal | null {
   const { call } = exchange;
   const { headers } = exchange.request;
   call.message = message;
+  if (message.kind !== "response" && isOurs(message.method)) return refusal(400, rpc.METHOD_NOT_FOUND, "method_not_allowed", "No method of the protocol has this name.");
   call.method = message.method;
   const era = classify(message, {
     version: single(headers["mcp-protocol-version"]),
@@ -90,6 +91,9 @@ function acceptMessage(exchange: Exchange, message: Message): Refusal | null {
   if (fault) return refusal(400, rpc.INVALID_PARAMS, "malformed", fault);
   return call.modern ? null : openSession(exchange);
 }
+
+/** Names by which records and rules know what is no request: as a method of a message they would stand for something else. */
+const isOurs = (method: string): boolean => method === "response" || method.startsWith("transport/") || method.startsWith("audit/");
 
 /** A stream or the end of a session: there is no message in it, and only the older revisions have either. */
 function readSession(exchange: Exchange): Refusal | null {
@@ -114,11 +118,11 @@ function readTarget(call: Call, message: Message): string | null {
   const { params } = message;
   switch (message.method) {
     case "tools/call":
-      if (typeof params?.name !== "string") return "params.name must be a string";
+      if (!isName(params?.name)) return "params.name must be a string";
       call.tool = params.name;
       return params.arguments === undefined || isObject(params.arguments) ? null : "params.arguments must be an object";
     case "prompts/get":
-      if (typeof params?.name !== "string") return "params.name must be a string";
+      if (!isName(params?.name)) return "params.name must be a string";
       call.prompt = params.name;
       return params.arguments === undefined || isObject(params.arguments) ? null : "params.arguments must be an object";
     case "resources/subscribe":
@@ -128,13 +132,44 @@ function readTarget(call: Call, message: Message): string | null {
       return readUri(call, params);
     case "resources/read":
       return readUri(call, params);
+    case "completion/complete":
+      return readReference(call, params?.ref);
+    case "subscriptions/listen":
+      return readHeardOf(call, params?.notifications);
     default:
       return null;
   }
 }
 
+/** What a record names must be text that it can hold: see `isId`. */
+const isName = (value: unknown): value is string => typeof value === "string" && value.isWellFormed();
+
+/** What a completion is for. */
+function readReference(call: Call, ref: unknown): string | null {
+  if (!isObject(ref)) return "params.ref must be an object";
+  if (ref.type === "ref/prompt") {
+    if (!isName(ref.name)) return "params.ref.name must be a string";
+    call.prompt = ref.name;
+  } else if (ref.type === "ref/resource") {
+    if (!isName(ref.uri)) return "params.ref.uri must be a string";
+    call.resourceUri = ref.uri;
+  } else return "params.ref.type must be ref/prompt or ref/resource";
+  return null;
+}
+
+/** Each is judged: more than a client can have use for would only cost. */
+const MAX_HEARD_OF = 1000;
+
+function readHeardOf(call: Call, notifications: unknown): string | null {
+  const uris = isObject(notifications) ? notifications.resourceSubscriptions : undefined;
+  if (uris === undefined) return null;
+  if (!Array.isArray(uris) || uris.length > MAX_HEARD_OF || !uris.every(isName)) return `params.notifications.resourceSubscriptions must be a list of at most ${MAX_HEARD_OF} strings`;
+  call.heardOf = uris;
+  return null;
+}
+
 function readUri(call: Call, params: JsonObject | null): string | null {
-  if (typeof params?.uri !== "string") return "params.uri must be a string";
+  if (!isName(params?.uri)) return "params.uri must be a string";
   call.resourceUri = params.uri;
   return null;
 }

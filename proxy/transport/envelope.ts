@@ -99,7 +99,7 @@ function checkEnvelope(value: unknown, plain: boolean): Parsed {
   if (value.jsonrpc !== "2.0") return fault(INVALID_REQUEST, 'jsonrpc must be "2.0"', id);
   const { method, params } = value;
   if (method === undefined) return checkResponse(value, id, plain);
-  if (typeof method !== "string" || method === "" || method.length > MAX_METHOD) {
+  if (typeof method !== "string" || method === "" || method.length > MAX_METHOD || !method.isWellFormed()) {
     return fault(INVALID_REQUEST, "method must be a string of 1 to 256 characters", id);
   }
   if ("id" in value && id === null) return fault(INVALID_REQUEST, "id must be a string or an integer");
@@ -122,8 +122,9 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Half of a surrogate pair has no UTF-8: a record could not say it, and parsers differ in what they make of it. */
 function isId(value: unknown): value is RpcId {
-  return typeof value === "string" || typeof value === "bigint" || (typeof value === "number" && Number.isInteger(value));
+  return (typeof value === "string" && value.isWellFormed()) || typeof value === "bigint" || (typeof value === "number" && Number.isInteger(value));
 }
 
 function fault(code: number, message: string, id: RpcId | null = null): Parsed {

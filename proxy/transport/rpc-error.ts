@@ -3,6 +3,7 @@ import type { RpcId } from "./envelope.ts";
 /** JSON-RPC's own codes, and the ones that the newest revision of MCP defines for what a proxy checks. */
 export const PARSE_ERROR = -32700;
 export const INVALID_REQUEST = -32600;
+export const METHOD_NOT_FOUND = -32601;
 export const INVALID_PARAMS = -32602;
 export const HEADER_MISMATCH = -32020;
 export const UNSUPPORTED_VERSION = -32022;

@@ -9,7 +9,7 @@ import type { PayloadSink } from "../../collector/payload/payload.ts";
 import { proxyConfigSchema } from "../../proxy/config.ts";
 import type { ControlPlane } from "../../proxy/control-plane.ts";
 import type { Authentication } from "../../proxy/identity/identity.ts";
-import type { DecisionInput, DecisionResult } from "../../proxy/policy/decision.ts";
+import type { DecisionInput, DecisionResult, PolicySet } from "../../proxy/policy/decision.ts";
 import { serverEntrySchema, type ServerEntry } from "../../proxy/registry/server-entry.ts";
 import { createResourceServer } from "../../proxy/identity/oauth/resource-server.ts";
 import { createTaskAuthenticator } from "../../proxy/identity/task-authenticator.ts";
@@ -37,6 +37,8 @@ export interface TestProxy {
 export interface TestProxyOptions {
   readonly servers: readonly unknown[];
   readonly decide?: (input: DecisionInput) => Partial<DecisionResult>;
+  /** Rules as files hold them, instead of `decide`. */
+  readonly policies?: PolicySet;
   readonly config?: Record<string, unknown>;
   readonly stdioSocket?: string;
   readonly env?: Record<string, string>;
@@ -97,13 +99,16 @@ export async function startProxyApp(options: TestProxyOptions): Promise<TestProx
   };
 }
 
-function controlPlaneOf(entries: readonly ServerEntry[], { decide, limits = [] }: Pick<TestProxyOptions, "decide" | "limits">, control: Control): () => ControlPlane {
+function controlPlaneOf(entries: readonly ServerEntry[], { decide, policies, limits = [] }: Pick<TestProxyOptions, "decide" | "policies" | "limits">, control: Control): () => ControlPlane {
   const plane: ControlPlane = {
     registry: { revision: "r1", servers: new Map(entries.map((entry) => [entry.name, entry])) },
     limits: limitSetOf(limits.map((limit) => limitSchema.parse(limit))),
-    policies: {
+    policies: policies ?? {
       version: "p1",
       decide: (input) => ({ decision: "allow", basis: "explicit", policyIds: ["all"], policyVersion: "p1", reason: "rule", message: "", ...decide?.(input) }),
+      // Rules that a test decides by have no conditions that could be asked without arguments.
+      mayAllow: (input) => (decide?.(input).decision ?? "allow") !== "deny",
+      requirements: () => [],
     },
     authenticator: createTaskAuthenticator({ authenticate: (authorization, apiKey) => whois(authorization?.replace(/^Bearer /, "") ?? apiKey) }, control),
   };

@@ -6,7 +6,7 @@ import { createFacts } from "../facts.ts";
 import { fitsIn } from "../matcher.ts";
 import { createRuleIndex } from "../rule-index.ts";
 import { inputOf, isRecorded, type RecordedCall } from "./recorded-call.ts";
-import { partialCondition, type PartialCondition, type Truth } from "./truth.ts";
+import { partialCondition, type PartialCondition, type Truth } from "../truth.ts";
 
 export interface Replayed {
   /** What the proposed rules would answer; `unknown` where that depends on what no record holds. */

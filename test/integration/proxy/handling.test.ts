@@ -54,7 +54,7 @@ async function start({ entry, config, wrap = (handling) => handling, toolList }:
       const texts = flow.texts();
       read.push({ callId, trusted: flow.trusted, texts: texts.map(({ text }) => text), worst: Math.max(0, ...texts.flatMap(({ spans }) => spans.map((span) => span.score))) });
     },
-    ...(toolList ? { toolList: (_call, result) => toolList(result) } : {}),
+    ...(toolList ? { list: (_call, result) => ({ result: toolList(result) ?? result, findings: ["tools:withheld"], withheld: true }) } : {}),
   });
   const server = httpServer(upstream.url, { tools: { fetch: { effect: "read", trusted: false }, calc: { effect: "read", trusted: true } }, ...entry });
   proxy = await startProxyApp({ servers: [server], control, handling: wrap(handling), ...(config ? { config } : {}) });

@@ -136,7 +136,7 @@ test("a denied call of the newest revision says that its result is complete", as
 test("another method that is denied is a JSON-RPC error with a code of ours", async () => {
   await start({ decide: () => ({ decision: "deny", policyIds: ["p"], message: "No." }) });
   const response = await post({ jsonrpc: "2.0", id: 9, method: "resources/read", params: { uri: "file:///x" } });
-  expect(await response.json()).toEqual({ jsonrpc: "2.0", id: 9, error: { code: 40301, message: "No.", data: { reason: "rule", policyIds: ["p"], callId: "memory-1" } } });
+  expect(await response.json()).toEqual({ jsonrpc: "2.0", id: 9, error: { code: 40301, message: "No.", data: { reason: "rule", policyIds: ["p"], owner: "platform-team", contact: "#platform", callId: "memory-1" } } });
   expect(last()).toMatchObject({ method: "resources/read", resourceUri: "file:///x", outcome: "denied" });
 });
 
@@ -176,6 +176,9 @@ for (const [what, send, status, reason] of [
   ["that is too large", () => post(call({ a: "x".repeat(5000) })), 413, "too_large"],
   ["of another content type", () => post(call(), { ...asAlice, "content-type": "text/plain" }), 415, "malformed"],
   ["for a tool without a name", () => post({ jsonrpc: "2.0", id: 1, method: "tools/call", params: {} }), 400, "malformed"],
+  ["for a tool whose name no record can hold", () => post('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read\\ud800"}}'), 400, "malformed"],
+  ["that calls itself a stream", () => post({ jsonrpc: "2.0", id: 1, method: "transport/stream" }), 400, "method_not_allowed"],
+  ["that calls itself an answer", () => post({ jsonrpc: "2.0", id: 1, method: "response", params: {} }), 400, "method_not_allowed"],
   ["whose headers name another tool", () => post(modernCall, { ...asAlice, ...modernHeaders, "mcp-name": "other" }), 400, "header_mismatch"],
 ] as const) {
   test(`a message ${what} is refused with ${status}, recorded as ${reason} and not forwarded`, async () => {
@@ -202,6 +205,17 @@ test("a Host that the proxy does not serve is refused", async () => {
   });
   expect(status).toBe(403);
   expect(last()).toMatchObject({ reason: "bad_origin" });
+});
+
+test("what the router would refuse by itself is recorded: an unusual content type, a long name", async () => {
+  await start();
+  upstream.answer = (_request, response) => void response.writeHead(200).end();
+  const ended = await fetch(proxy.url, { method: "DELETE", headers: { ...asAlice, "content-type": "nonsense" } });
+  expect(ended.status).toBe(200);
+  expect(last()).toMatchObject({ method: "transport/session-end", outcome: "ok" });
+  const long = await fetch(`${proxy.baseUrl}/mcp/${"x".repeat(500)}`, { headers: asAlice });
+  expect(long.status).toBe(404);
+  expect(proxy.audit.records.map(({ reason }) => reason)).toEqual(["rule", "unknown_server"]);
 });
 
 test("a body in chunks that grows too large is cut off", async () => {

@@ -16,6 +16,8 @@ for (const [what, text, code] of [
   ["another version of JSON-RPC", '{"jsonrpc":"1.0","id":1,"method":"ping"}', -32600],
   ["a null id", '{"jsonrpc":"2.0","id":null,"method":"ping"}', -32600],
   ["an id that is no integer", '{"jsonrpc":"2.0","id":1.5,"method":"ping"}', -32600],
+  ["an id that no record can hold", '{"jsonrpc":"2.0","id":"\\ud800","method":"ping"}', -32600],
+  ["a method that no record can hold", '{"jsonrpc":"2.0","id":1,"method":"\\udc00"}', -32600],
   ["params that are a list", '{"jsonrpc":"2.0","id":1,"method":"ping","params":[1]}', -32602],
   ["neither method nor answer", '{"jsonrpc":"2.0","id":1}', -32600],
   ["result and error at once", '{"jsonrpc":"2.0","id":1,"result":{},"error":{}}', -32600],

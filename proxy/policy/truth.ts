@@ -1,6 +1,6 @@
 import { serialize, type ASTNode, type Environment } from "@marcbachmann/cel-js";
-import { compileCondition, type Condition, type Facts } from "../condition.ts";
-import { factsRead } from "../condition-lint.ts";
+import { compileCondition, type Condition, type Facts } from "./condition.ts";
+import { factsRead } from "./condition-lint.ts";
 
 /** What a condition comes to where not all facts are known. */
 export type Truth = "true" | "false" | "error" | "unknown";
