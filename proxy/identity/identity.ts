@@ -24,6 +24,9 @@ export interface Identity {
   readonly scopes?: ReadonlySet<string>;
 }
 
+/** The `credentialId` of callers who sent none, where that is allowed: visible in every record, and the id of no key. */
+export const ANONYMOUS = "(anonymous)";
+
 /** What can be wrong with an access token; `unavailable`: nobody could be asked, and nothing is known of it. */
 export type TokenFault = "token_invalid" | "token_expired" | "token_audience" | "unavailable";
 

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { shortDigest } from "../registry/digest.ts";
 import { credentialOf, hashKeyOf, hashPrefix, keyId } from "./api-key.ts";
-import type { Authentication, Authenticator, Identity } from "./identity.ts";
+import { ANONYMOUS, type Authentication, type Authenticator, type Identity } from "./identity.ts";
 import type { KeyEntry } from "./keys-file.ts";
 
 export interface AuthenticatorOptions {
@@ -76,7 +76,7 @@ function taskClassesOf({ taskClass, taskClasses }: KeyEntry): Pick<Identity, "ta
 }
 
 function anonymousIdentity(agent: string, options: AuthenticatorOptions): Identity {
-  return { agent, principal: agent, delegation: [], credentialId: "", taskId: "", taskClass: options.defaultTaskClass };
+  return { agent, principal: agent, delegation: [], credentialId: ANONYMOUS, taskId: "", taskClass: options.defaultTaskClass };
 }
 
 function accept(identity: Identity): Authentication {

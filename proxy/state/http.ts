@@ -2,7 +2,7 @@ import { STATUS_CODES } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Clock } from "../../collector/kernel/clock.ts";
 import type { Logger } from "../../collector/kernel/log.ts";
-import type { Authenticator, Identity } from "../identity/identity.ts";
+import { ANONYMOUS, type Authenticator, type Identity } from "../identity/identity.ts";
 import type { HostCheck } from "../transport/host-check.ts";
 import type { Actor, Control, Decided } from "./command.ts";
 
@@ -92,7 +92,7 @@ export function controlScope(scope: FastifyInstance, options: ControlApiOptions)
     const apiKey = headers["x-api-key"];
     const who = authenticate(headers.authorization, typeof apiKey === "string" ? apiKey : undefined, clock.nowMs());
     // Callers without a credential may be welcome to call; they change nothing.
-    if (who.ok && who.identity.credentialId !== "") {
+    if (who.ok && who.identity.credentialId !== ANONYMOUS) {
       request.caller = who.identity;
       return;
     }

@@ -5,7 +5,7 @@
 SELECT
     server,
     multiIf(
-        credential_id = '', 'anonymous',
+        credential_id IN ('', '(anonymous)'), 'anonymous',
         startsWith(credential_id, 'at-'), 'access_tokens',
         startsWith(credential_id, 'tk-'), 'task_tokens',
         toString(credential_id)) AS credential,

@@ -44,7 +44,7 @@ beforeAll(async () => {
     call("triage", "tickets", "at-0123456789abcdef", 4),
     call("helper", "tickets", "at-fedcba9876543210", 1),
     call("triage", "files", "tk-0123456789abcdef", 6),
-    call("guest", "files", "", 7),
+    call("guest", "files", "(anonymous)", 7),
     call("triage", "wiki", keys.young.id, 24 * 40),
   ]);
 });

@@ -144,7 +144,7 @@ describe("a caller with", () => {
 
   it("no credential is the anonymous agent only where the configuration names one", () => {
     const open = createKeyAuthenticator([], { defaultTaskClass: "unassigned", anonymousAgent: "guest" });
-    expect(open.authenticate(undefined, undefined, now)).toMatchObject({ ok: true, identity: { agent: "guest", credentialId: "" } });
+    expect(open.authenticate(undefined, undefined, now)).toMatchObject({ ok: true, identity: { agent: "guest", credentialId: "(anonymous)" } });
     expect(open.authenticate(`Bearer ${stranger}`, undefined, now)).toEqual({ ok: false, why: "unknown" });
   });
 });
