@@ -3,7 +3,7 @@ import type { Stoppable } from "../../../collector/kernel/lifecycle.ts";
 import type { Logger } from "../../../collector/kernel/log.ts";
 import type { ResolvedCommand } from "../../registry/resolve-command.ts";
 import { isObject, type JsonObject } from "../../transport/envelope.ts";
-import { Lines } from "./lines.ts";
+import { Lines } from "../../transport/lines.ts";
 
 export interface Child extends Stoppable {
   /** False when the child has gone, or does not read: the message is then not sent. */
