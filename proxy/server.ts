@@ -21,6 +21,7 @@ import { Digester } from "./relay/digest.ts";
 import type { RelayContext } from "./relay/exchange.ts";
 import type { AnswerHandling } from "./relay/answer-handling.ts";
 import { relay } from "./relay/relay.ts";
+import { createSseTransport, type SsePeers } from "./relay/sse/sse-transport.ts";
 import { SessionBinding } from "./relay/session-binding.ts";
 import { controlApi, type ControlApiOptions } from "./state/api.ts";
 import type { Control } from "./state/command.ts";
@@ -45,6 +46,8 @@ export interface ProxyDeps {
   readonly quarantine?: QuarantineStore;
   /** What is done to answers; absent, they pass as they are. */
   readonly handling?: AnswerHandling;
+  /** How workers that share a port reach each other's clients of 2024-11-05; absent where there is one worker. */
+  readonly ssePeers?: SsePeers;
 }
 
 declare module "fastify" {
@@ -136,6 +139,17 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
     handler: (_request, reply) => reply.code(405).header("allow", "GET, POST, DELETE").send(),
   });
 
+  const sse = createSseTransport({ context, publicPath: deps.config.publicUrl === undefined ? "" : new URL(deps.config.publicUrl).pathname.replace(/\/+$/, ""), peers: deps.ssePeers });
+  app.get<{ Params: { server: string } }>("/mcp/:server/sse", { exposeHeadRoute: false }, (request, reply) => {
+    reply.hijack();
+    void sse.open(request.params.server, request.raw, reply.raw);
+  });
+  app.post<{ Params: { server: string } }>("/mcp/:server/messages", (request, reply) => {
+    reply.hijack();
+    void sse.post(request.params.server, request.raw, reply.raw);
+  });
+  app.addHook("onReady", () => sse.listen());
+
   void app.register(registryApi, {
     registry: () => deps.controlPlane().registry,
     publicUrl: () => deps.config.publicUrl ?? `http://${deps.config.host}:${(app.server.address() as AddressInfo | null)?.port ?? deps.config.port}`,
@@ -158,6 +172,7 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
     if (event.kind === "task.closed") activity.forget(event.taskId);
   });
   app.addHook("onClose", async () => {
+    await sse.stop();
     clearInterval(flushing);
     forgetting();
     activity.stop();

@@ -8,7 +8,7 @@ import { Lifecycle } from "../collector/kernel/lifecycle.ts";
 import { proxyConfigSchema } from "./config.ts";
 import { controlFiles } from "./control-files.ts";
 import type { ControlPlane } from "./control-plane.ts";
-import { heldDir, readDigestKey, stdioSocketPath, workerSpoolDir } from "./data-files.ts";
+import { heldDir, readDigestKey, stdioSocketPath, workerSocketPath, workerSpoolDir } from "./data-files.ts";
 import { loadControlPlane } from "./load-control-plane.ts";
 import { createTaskAuthenticator } from "./identity/task-authenticator.ts";
 import { openQuarantineStore, quarantineDir, quarantineKey } from "./handling/quarantine-store.ts";
@@ -67,7 +67,7 @@ export async function runWorker(context: CommandContext, slot: number): Promise<
     const heldArguments = createHeldArguments({ directory: heldDir(dataDir), control, clock, logger });
     lifecycle.add("held arguments", async () => heldArguments.stop());
 
-    const app = createProxyApp({ config, controlPlane: () => plane, control, audit: spool, clock, logger, digestKey: readDigestKey(dataDir), upstreams, heldArguments, quarantine });
+    const app = createProxyApp({ config, controlPlane: () => plane, control, audit: spool, clock, logger, digestKey: readDigestKey(dataDir), upstreams, heldArguments, quarantine, ssePeers: { slot: String(slot), socketOf: (other) => workerSocketPath(dataDir, other) } });
     lifecycle.add("app", () => app.close());
     lifecycle.add("calls", () => app.drain(DRAIN_MS));
     await app.listen({ host: config.host, port: config.port });

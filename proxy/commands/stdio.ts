@@ -2,8 +2,8 @@ import type { CommandContext, RegisterCommands } from "../../collector/kernel/co
 import { SignalboxError } from "../../collector/kernel/errors.ts";
 import { packageVersion } from "../../collector/kernel/package-info.ts";
 import { proxyConfigSchema } from "../config.ts";
+import { createEndpoint } from "../transport/bridge/endpoint.ts";
 import { runBridge } from "../transport/stdio/run.ts";
-import { createEndpoint } from "../transport/stdio/endpoint.ts";
 import { givenKey, proxyBaseUrl } from "./control-client.ts";
 
 interface StdioOptions {

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import { Lines } from "../lines.ts";
-import { StdioBridge, type BridgeOptions } from "./bridge.ts";
+import { ClientBridge, type BridgeOptions } from "../bridge/client-bridge.ts";
 
 /** The longest line that a client may send; the proxy has its own, smaller limit. */
 const MAX_LINE_BYTES = 32 * 1024 * 1024;
@@ -14,7 +14,7 @@ export interface RunOptions extends Pick<BridgeOptions, "endpoint" | "tell"> {
 
 /** Runs until the client closes its end and has its answers, or until `stopped`. */
 export async function runBridge({ endpoint, tell, input, output, stopped }: RunOptions): Promise<void> {
-  const bridge = new StdioBridge({ endpoint, tell, write: writer(output) });
+  const bridge = new ClientBridge({ endpoint, tell, write: writer(output) });
   let over = false;
   const leave = (): void => {
     if (over) return;

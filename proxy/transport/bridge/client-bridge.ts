@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { isObject, parseMessage, serialize, type JsonObject, type Message, type RpcId } from "../envelope.ts";
+import { isObject, parseMessage, type EnvelopeFault, type JsonObject, type Message, type RpcId } from "../envelope.ts";
 import { EventReader } from "../event-reader.ts";
 import * as rpc from "../rpc-error.ts";
 import { codeOf, type Endpoint, type EndpointAnswer } from "./endpoint.ts";
@@ -26,6 +26,13 @@ export interface BridgeOptions {
   readonly tell: (text: string) => void;
 }
 
+/** One message as it came, and the headers of what brought it that the proxy is to see: who sends it. */
+interface Incoming {
+  readonly message: Message;
+  readonly line: Buffer | string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 interface InFlight {
   readonly message: Message;
   readonly abort: AbortController;
@@ -33,10 +40,10 @@ interface InFlight {
 }
 
 /**
- * Carries one client's messages between its pipes and the proxy's Streamable HTTP endpoint, in whichever era the client
- * speaks. It decides nothing: the proxy judges and records each message as it does anybody's.
+ * Carries the messages of one client that speaks over another transport to the proxy's Streamable HTTP endpoint and back, in
+ * whichever era the client speaks. It decides nothing: the proxy judges and records each message as it does anybody's.
  */
-export class StdioBridge {
+export class ClientBridge {
   readonly #endpoint: Endpoint;
   readonly #write: BridgeOptions["write"];
   readonly #tell: BridgeOptions["tell"];
@@ -45,8 +52,8 @@ export class StdioBridge {
   readonly #closing = new AbortController();
   #session: HttpSession = noSession;
   /** The client's own, to begin again with when the server has lost the session. */
-  #initialize: Message | null = null;
-  #initialized: Buffer | null = null;
+  #initialize: Incoming | null = null;
+  #initialized: Incoming | null = null;
   #beginning: Promise<boolean> | null = null;
   #stream: AbortController | null = null;
 
@@ -57,19 +64,20 @@ export class StdioBridge {
   }
 
   /**
-   * Takes one line from the client. Resolves when the next may be taken: what is no request has then arrived, so that its
+   * Takes one message from the client. Resolves when the next may be taken: what is no request has then arrived, so that its
    * place among the others is kept. Never rejects.
    */
-  async receive(line: Buffer): Promise<void> {
+  async receive(line: Buffer, headers: Readonly<Record<string, string>> = {}): Promise<void> {
     const parsed = parseMessage(line);
-    if (!parsed.ok) return this.#say(rpc.errorBody(parsed.fault.id, parsed.fault.code, parsed.fault.message));
+    if (!parsed.ok) return this.#malformed(line, headers, parsed.fault);
     const { message } = parsed;
-    if (message.kind !== "request") return this.#pass(message, line);
+    const incoming: Incoming = { message, line, headers };
+    if (message.kind !== "request") return this.#pass(incoming);
     const key = keyOf(message.id);
     if (this.#inFlight.has(key)) return this.#refuse(message, rpc.INVALID_REQUEST, "A request with this id is already under way.");
     if (this.#inFlight.size >= MAX_IN_FLIGHT) return this.#refuse(message, rpc.OVERLOADED, `${MAX_IN_FLIGHT} requests are under way already; wait for one of them.`);
     const abort = new AbortController();
-    const done = this.#request(message, line, abort.signal).finally(() => this.#inFlight.delete(key));
+    const done = this.#request(incoming, abort.signal).finally(() => this.#inFlight.delete(key));
     this.#inFlight.set(key, { message, abort, done });
     // Everything else needs the session that this begins.
     if (message.method === "initialize") await done;
@@ -83,7 +91,7 @@ export class StdioBridge {
     this.#closing.abort();
     if (this.#session.id === undefined) return;
     const signal = AbortSignal.timeout(END_SESSION_MS);
-    await this.#endpoint.send({ method: "DELETE", headers: sessionHeaders(this.#session), signal }).then(drain, () => undefined);
+    await this.#endpoint.send({ method: "DELETE", headers: { ...this.#initialize?.headers, ...sessionHeaders(this.#session) }, signal }).then(drain, () => undefined);
     this.#session = noSession;
   }
 
@@ -94,34 +102,49 @@ export class StdioBridge {
     for (const { abort } of this.#inFlight.values()) abort.abort();
   }
 
+  /** What is no message is refused by the proxy too, which records it. */
+  async #malformed(line: Buffer, headers: Incoming["headers"], fault: EnvelopeFault): Promise<void> {
+    try {
+      const answer = await this.#endpoint.send({ method: "POST", headers: { "content-type": "application/json", accept, ...headers }, body: line, signal: this.#withinTime() });
+      const refused = await readJson(answer);
+      if (isObject(refused) && isObject(refused.error)) return await this.#say(JSON.stringify(refused));
+    } catch (error) {
+      this.#tell(`what the client sent is no message: ${reasonOf(error)}`);
+    }
+    await this.#say(rpc.errorBody(fault.id, fault.code, fault.message));
+  }
+
   /** A notification, or a response to a question of the server's. */
-  async #pass(message: Message, line: Buffer): Promise<void> {
+  async #pass(incoming: Incoming): Promise<void> {
+    const { message } = incoming;
     const cancelled = message.method === "notifications/cancelled" ? this.#inFlight.get(keyOf(message.params?.requestId)) : undefined;
     const modern = modernVersion(cancelled?.message ?? message) !== undefined;
     if (message.method === "notifications/cancelled" && modern) return void cancelled?.abort.abort();
-    if (message.method === "notifications/initialized") this.#initialized = line;
+    if (message.method === "notifications/initialized") this.#initialized = incoming;
     try {
-      await this.#notify(message, line);
+      await this.#notify(incoming);
     } catch (error) {
       this.#tell(`${message.method} could not be delivered: ${reasonOf(error)}`);
     }
     cancelled?.abort.abort();
-    if (message.method === "notifications/initialized" && this.#stream === null) void this.#listen();
+    if (message.method === "notifications/initialized" && this.#stream === null) void this.#listen(incoming.headers);
   }
 
-  async #notify(message: Message, line: Buffer, again = false): Promise<void> {
+  async #notify(incoming: Incoming, again = false): Promise<void> {
     const session = this.#session;
-    const answer = await this.#post(message, line, AbortSignal.any([this.#closing.signal, AbortSignal.timeout(ACKNOWLEDGE_MS)]));
+    const { message } = incoming;
+    const answer = await this.#post(incoming, this.#withinTime());
     const refused = answer.status < 400 ? await drain(answer) : await readJson(answer);
     if (answer.status < 400) return;
     // A response belongs to a question of the session that is lost; nobody waits for it in another.
-    if (!again && message.kind === "notification" && isSessionLoss(answer.status, session, refused) && (await this.#beginAgain(session))) return this.#notify(message, line, true);
+    if (!again && message.kind === "notification" && isSessionLoss(answer.status, session, refused) && (await this.#beginAgain(session))) return this.#notify(incoming, true);
     this.#tell(`${message.method} was not accepted: ${describe(answer.status, refused)}`);
   }
 
-  async #request(message: Message, line: Buffer, signal: AbortSignal): Promise<void> {
+  async #request(incoming: Incoming, signal: AbortSignal): Promise<void> {
+    const { message } = incoming;
     try {
-      await this.#exchange(message, line, signal);
+      await this.#exchange(incoming, signal);
     } catch (error) {
       if (signal.aborted) return;
       this.#tell(`${message.method}: ${reasonOf(error)}`);
@@ -129,28 +152,33 @@ export class StdioBridge {
     }
   }
 
-  async #exchange(message: Message, line: Buffer, signal: AbortSignal, again = false): Promise<void> {
+  async #exchange(incoming: Incoming, signal: AbortSignal, again = false): Promise<void> {
     const session = this.#session;
-    const answer = await this.#post(message, line, signal);
+    const { message } = incoming;
+    const answer = await this.#post(incoming, signal);
     if (answer.status >= 400) {
       const refused = await readJson(answer);
-      if (!again && message.method !== "initialize" && isSessionLoss(answer.status, session, refused) && (await this.#beginAgain(session))) return this.#exchange(message, line, signal, true);
-      if (!again && errorCode(refused) === rpc.HEADER_MISMATCH && (await this.#learnTools(message, signal))) return this.#exchange(message, line, signal, true);
+      if (!again && message.method !== "initialize" && isSessionLoss(answer.status, session, refused) && (await this.#beginAgain(session))) return this.#exchange(incoming, signal, true);
+      if (!again && errorCode(refused) === rpc.HEADER_MISMATCH && (await this.#learnTools(incoming, signal))) return this.#exchange(incoming, signal, true);
       return this.#answerRefused(message, answer.status, refused);
     }
-    if (message.method === "initialize") this.#initialize = message;
-    const answered = await this.#relay(message, answer, signal);
+    if (message.method === "initialize") this.#initialize = incoming;
+    const answered = await this.#relay(incoming, answer, signal);
     if (!answered && !signal.aborted) await this.#refuse(message, rpc.UPSTREAM_FAILED, "The server ended its answer before it was complete.");
   }
 
-  async #post(message: Message, line: Buffer | string, signal: AbortSignal): Promise<EndpointAnswer> {
+  #post({ message, line, headers }: Incoming, signal: AbortSignal): Promise<EndpointAnswer> {
     const params = message.method === "tools/call" && modernVersion(message) !== undefined ? this.#params.of(String(message.params?.name), message.params?.arguments) : {};
-    const headers = { "content-type": "application/json", accept, ...params, ...messageHeaders(message, this.#session) };
-    return this.#endpoint.send({ method: "POST", headers, body: line, signal });
+    const all = { "content-type": "application/json", accept, ...params, ...messageHeaders(message, this.#session), ...headers };
+    return this.#endpoint.send({ method: "POST", headers: all, body: line, signal });
+  }
+
+  #withinTime(): AbortSignal {
+    return AbortSignal.any([this.#closing.signal, AbortSignal.timeout(ACKNOWLEDGE_MS)]);
   }
 
   /** Passes on what the server says to a request. False when it broke off before the answer and can't be resumed. */
-  async #relay(message: Message, first: EndpointAnswer, signal: AbortSignal): Promise<boolean> {
+  async #relay({ message, headers }: Incoming, first: EndpointAnswer, signal: AbortSignal): Promise<boolean> {
     if (!isEventStream(first)) {
       const body = await readAll(first);
       if (body.length === 0) return false;
@@ -173,7 +201,7 @@ export class StdioBridge {
       // The older protocol lets a server break a stream off and a client come back for the rest of it.
       if (answered || lastEventId === undefined || modernVersion(message) !== undefined || resumes >= MAX_RESUMES) return answered;
       await delay(Math.min(retryMs, LONGEST_REOPEN_MS), undefined, { signal });
-      const resumed = await this.#endpoint.send({ method: "GET", headers: { accept: "text/event-stream", ...sessionHeaders(this.#session), "last-event-id": lastEventId }, signal });
+      const resumed = await this.#endpoint.send({ method: "GET", headers: { ...headers, accept: "text/event-stream", ...sessionHeaders(this.#session), "last-event-id": lastEventId }, signal });
       if (resumed.status !== 200 || !isEventStream(resumed)) {
         await drain(resumed);
         return false;
@@ -211,19 +239,19 @@ export class StdioBridge {
   }
 
   async #reinitialize(): Promise<boolean> {
-    const message = this.#initialize;
-    if (message === null) return false;
+    const initialize = this.#initialize;
+    if (initialize === null) return false;
     this.#stream?.abort();
     this.#session = noSession;
     try {
       const signal = this.#closing.signal;
-      const answer = await this.#post(message, serialize(message), signal);
+      const answer = await this.#post(initialize, signal);
       const result = answer.status < 400 ? await firstAnswer(answer) : await readJson(answer);
       if (!isObject(result) || !isObject(result.result)) throw new Error(describe(answer.status, result));
       this.#begun(result, answer);
-      if (this.#initialized) await drain(await this.#endpoint.send({ method: "POST", headers: { "content-type": "application/json", accept, ...sessionHeaders(this.#session) }, body: this.#initialized, signal }));
+      if (this.#initialized) await drain(await this.#post(this.#initialized, signal));
       this.#tell("the server had lost the session; it was begun again, without what the server knew of it");
-      void this.#listen();
+      void this.#listen(initialize.headers);
       return true;
     } catch (error) {
       this.#tell(`the server had lost the session, and another could not be begun: ${reasonOf(error)}`);
@@ -232,7 +260,7 @@ export class StdioBridge {
   }
 
   /** What the server says by itself arrives on a stream of its own, where a server has one. */
-  async #listen(): Promise<void> {
+  async #listen(own: Incoming["headers"]): Promise<void> {
     const stream = (this.#stream = new AbortController());
     const signal = AbortSignal.any([stream.signal, this.#closing.signal]);
     let lastEventId: string | undefined;
@@ -240,7 +268,7 @@ export class StdioBridge {
     while (!signal.aborted) {
       let heard = false;
       try {
-        const headers = { accept: "text/event-stream", ...sessionHeaders(this.#session), ...(lastEventId === undefined ? {} : { "last-event-id": lastEventId }) };
+        const headers = { ...own, accept: "text/event-stream", ...sessionHeaders(this.#session), ...(lastEventId === undefined ? {} : { "last-event-id": lastEventId }) };
         const answer = await this.#endpoint.send({ method: "GET", headers, signal });
         if (answer.status !== 200 || !isEventStream(answer)) {
           await drain(answer);
@@ -263,7 +291,7 @@ export class StdioBridge {
   }
 
   /** A call was refused for its headers: what they should be stands in a list that this client has not asked for yet. */
-  async #learnTools(call: Message, signal: AbortSignal): Promise<boolean> {
+  async #learnTools({ message: call, headers }: Incoming, signal: AbortSignal): Promise<boolean> {
     const tool = call.params?.name;
     if (call.method !== "tools/call" || modernVersion(call) === undefined || typeof tool !== "string" || this.#params.knows(tool)) return false;
     let cursor: unknown;
@@ -271,7 +299,7 @@ export class StdioBridge {
       const params = { _meta: call.params?._meta, ...(cursor === undefined ? {} : { cursor }) };
       const body = { jsonrpc: "2.0", id: `signalbox-tools-${page}`, method: "tools/list", params };
       const list: Message = { kind: "request", body, id: body.id, method: body.method, params, plain: true };
-      const answer = await this.#post(list, JSON.stringify(body), signal);
+      const answer = await this.#post({ message: list, line: JSON.stringify(body), headers }, signal);
       const found = answer.status < 400 ? await firstAnswer(answer) : await readJson(answer);
       const result = isObject(found) ? found.result : undefined;
       if (!isObject(result)) return false;

@@ -27,15 +27,20 @@ const CONNECT_TIMEOUT_MS = 5000;
 const WAITS_MS = [100, 200, 400, 800, 1600];
 const neverSent = new Set(["ECONNREFUSED", "UND_ERR_CONNECT_TIMEOUT", "EHOSTUNREACH", "ENETUNREACH", "EAI_AGAIN"]);
 
+/** Over the network, to the proxy at `url`. */
 export function createEndpoint({ url, key, userAgent }: EndpointOptions): Endpoint {
   // The proxy bounds how long a call may take; a stream may be silent for as long as it likes.
   const pool = new Pool(url.origin, { connections: null, connectTimeout: CONNECT_TIMEOUT_MS, headersTimeout: 0, bodyTimeout: 0 });
-  const own: Record<string, string> = { "user-agent": userAgent, ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) };
+  return endpointOf(pool, url.pathname + url.search, { "user-agent": userAgent, ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) });
+}
+
+/** Whatever `pool` leads to. It is the endpoint's from then on. */
+export function endpointOf(pool: Pool, path: string, own: Readonly<Record<string, string>> = {}): Endpoint {
   return {
     async send({ method, headers, body, signal }) {
       for (let attempt = 0; ; attempt++) {
         try {
-          const answer = await pool.request({ path: url.pathname + url.search, method, headers: { ...headers, ...own }, body: body ?? null, signal });
+          const answer = await pool.request({ path, method, headers: { ...headers, ...own }, body: body ?? null, signal });
           return {
             status: answer.statusCode,
             header: (name) => {
