@@ -14,6 +14,15 @@ export const endpointSchema = z.discriminatedUnion("transport", [
     timeoutMs: z.int().positive().default(60_000),
   }),
   z.strictObject({
+    /** HTTP+SSE of the revision 2024-11-05; `url` is the stream's. */
+    transport: z.literal("sse"),
+    url: z.url({ protocol: /^https?$/ }),
+    headers: z.record(z.string(), z.string()).default({}),
+    timeoutMs: z.int().positive().default(60_000),
+    /** Each session of a client has a stream of its own, at most this many. */
+    maxSessions: z.int().positive().default(64),
+  }),
+  z.strictObject({
     transport: z.literal("stdio"),
     /** A program, or `node:<package>` for the command of an npm package that is installed beside Signalbox. */
     command: z.string().min(1),

@@ -28,7 +28,9 @@ export class SharedChild implements Stoppable {
   #lastId = 0;
   #idle: NodeJS.Timeout | undefined;
 
-  constructor(launcher: Launcher, options: { idleMs: number; probeMs: number }) {
+  constructor(launcher: Launcher, options: { idleMs: number; probeMs: number; isLegacy?: boolean }) {
+    // Its transport is older than the newest revision: there is nothing to ask.
+    if (options.isLegacy) this.#probe = Promise.resolve({ kind: "legacy" });
     this.#launcher = launcher;
     this.#idleMs = options.idleMs;
     this.#probeMs = options.probeMs;
