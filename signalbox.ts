@@ -19,6 +19,7 @@ const commands: readonly { names: readonly string[]; load: () => Promise<Registe
   { names: ["audit"], load: async () => (await import("./collector/audit/command.ts")).registerAudit },
   { names: ["proxy"], load: async () => (await import("./proxy/commands/proxy.ts")).registerProxy },
   { names: ["stdio"], load: async () => (await import("./proxy/commands/stdio.ts")).registerStdio },
+  { names: ["wrap"], load: async () => (await import("./proxy/commands/wrap.ts")).registerWrap },
   { names: ["registry"], load: async () => (await import("./proxy/commands/registry.ts")).registerRegistry },
   { names: ["inventory"], load: async () => (await import("./proxy/commands/inventory.ts")).registerInventory },
   { names: ["keys"], load: async () => (await import("./proxy/commands/keys.ts")).registerKeys },
