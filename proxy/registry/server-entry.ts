@@ -32,6 +32,10 @@ export const endpointSchema = z.discriminatedUnion("transport", [
     timeoutMs: z.int().positive().default(60_000),
     /** Sessions of old-era clients each get a process of their own, at most this many. */
     maxProcesses: z.int().positive().default(16),
+    /** Clients of the newest revision share a process with others of their principal alone, instead of with everybody. */
+    perPrincipal: z.boolean().default(false),
+    /** A process that holds more, with all that it started, is ended (Linux). */
+    maxMemoryBytes: z.int().positive().optional(),
   }),
 ]);
 

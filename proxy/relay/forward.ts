@@ -32,7 +32,7 @@ export function forward(exchange: Exchange, upstream: Upstream, options: Forward
     {
       path: upstream.path,
       method: options.method,
-      headers: requestHeaders(request.headers, upstream, { sessionId: call.modern ? "" : call.sessionId, traceparent, hasBody: body !== null }),
+      headers: requestHeaders(request.headers, upstream, { sessionId: call.modern ? "" : call.sessionId, traceparent, hasBody: body !== null, principal: call.identity?.principal ?? "" }),
       body,
       headersTimeout: limitMs,
       bodyTimeout: limitMs,

@@ -17,6 +17,8 @@ export interface Upstream {
   readonly timeoutMs: number;
   /** Lower-case names; sent with every request. */
   readonly headers: Readonly<Record<string, string>>;
+  /** It is told on whose behalf a message is. */
+  readonly perPrincipal?: boolean;
 }
 
 export interface Upstreams extends Stoppable {
@@ -98,6 +100,7 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
       transport: endpoint.transport === "sse" ? "tcp" : "pipe",
       timeoutMs: endpoint.timeoutMs,
       headers: {},
+      perPrincipal: endpoint.transport === "stdio" && endpoint.perPrincipal,
     };
   }
 }

@@ -14,11 +14,11 @@ import { parseMessage } from "../../transport/envelope.ts";
 import { readBody } from "../../transport/read-body.ts";
 import { TOO_LARGE, UNKNOWN_SERVER, UPSTREAM_FAILED } from "../../transport/rpc-error.ts";
 import { startChild } from "./child.ts";
-import { hostedEndpoint, type HostedEndpoint } from "./hosted-path.ts";
+import { hostedEndpoint, PRINCIPAL_HEADER, type HostedEndpoint } from "./hosted-path.ts";
 import { Launcher, type OpenChild } from "./launcher.ts";
 import { LegacySessions } from "./legacy-sessions.ts";
 import { replyError } from "./pending-answer.ts";
-import { SharedChild } from "./shared-child.ts";
+import { SharedChildren } from "./shared-children.ts";
 import { openSse } from "./sse-connection.ts";
 
 export interface StdioHostOptions {
@@ -45,7 +45,7 @@ interface Hosted {
   readonly endpoint: HostedEndpoint;
   readonly launcher: Launcher;
   readonly sessions: LegacySessions;
-  readonly shared: SharedChild;
+  readonly shared: SharedChildren;
 }
 
 /**
@@ -88,7 +88,7 @@ export async function startStdioHost(options: StdioHostOptions): Promise<Stoppab
       name: request.headers["mcp-name"] as string | undefined,
     });
     if (era.era === "refused") return replyError(response, 400, message.id, era.code, era.message);
-    if (era.era === "modern") return found.shared.post(message, era.protocolVersion, response);
+    if (era.era === "modern") return found.shared.post(whose(found.endpoint, request.headers[PRINCIPAL_HEADER]), message, era.protocolVersion, response);
     found.sessions.post(message, sessionId, response);
   }
 
@@ -102,9 +102,10 @@ export async function startStdioHost(options: StdioHostOptions): Promise<Stoppab
     if (!endpoint) return null;
     const most = endpoint.transport === "sse" ? endpoint.maxSessions : endpoint.maxProcesses;
     // Beside the sessions: the one that is shared, and one that is being asked what it speaks.
-    const launcher = new Launcher({ open: opener(endpoint, path), maxProcesses: most + 2, clock: options.clock });
+    const maxChildren = endpoint.transport === "stdio" && endpoint.perPrincipal ? most : 1;
+    const launcher = new Launcher({ open: opener(endpoint, path), maxProcesses: most + maxChildren + 1, clock: options.clock });
     const idleMs = options.idleMs ?? IDLE_MS;
-    const made = { endpoint, launcher, sessions: new LegacySessions(launcher, idleMs, most), shared: new SharedChild(launcher, { idleMs, isLegacy: endpoint.transport === "sse", probeMs: options.probeMs ?? PROBE_MS }) };
+    const made = { endpoint, launcher, sessions: new LegacySessions(launcher, idleMs, most), shared: new SharedChildren(launcher, { idleMs, maxChildren, isLegacy: endpoint.transport === "sse", probeMs: options.probeMs ?? PROBE_MS }) };
     hosted.set(path, made);
     return made;
   }
@@ -112,7 +113,7 @@ export async function startStdioHost(options: StdioHostOptions): Promise<Stoppab
   function opener(endpoint: HostedEndpoint, path: string): OpenChild {
     const logger = options.logger.child({ server: path.slice(1) });
     const maxLineBytes = options.maxResultBytes;
-    if (endpoint.transport === "stdio") return (onMessage) => startChild({ command: resolveCommand(endpoint, options), onMessage, logger, maxLineBytes });
+    if (endpoint.transport === "stdio") return (onMessage) => startChild({ command: resolveCommand(endpoint, options), onMessage, logger, maxLineBytes, maxMemoryBytes: endpoint.maxMemoryBytes });
     return (onMessage) => {
       const headers = Object.fromEntries(Object.entries(endpoint.headers).map(([name, value]) => [name.toLowerCase(), expandPlaceholders(value, options)]));
       return openSse({ url: new URL(endpoint.url), headers, onMessage, logger, maxLineBytes });
@@ -140,6 +141,11 @@ export async function startStdioHost(options: StdioHostOptions): Promise<Stoppab
     server.closeAllConnections();
     rmSync(options.socketPath, { force: true });
   }
+}
+
+/** Sessions of old-era clients have a process each in any case. */
+function whose(endpoint: HostedEndpoint, principal: string | string[] | undefined): string {
+  return endpoint.transport === "stdio" && endpoint.perPrincipal && typeof principal === "string" ? principal : "";
 }
 
 function listen(server: Server, path: string): Promise<void> {

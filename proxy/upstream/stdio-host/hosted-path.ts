@@ -4,6 +4,9 @@ import type { Endpoint, RegistrySnapshot, ServerEntry } from "../../registry/ser
 /** What the host serves: whatever does not speak Streamable HTTP itself. */
 export type HostedEndpoint = Exclude<Endpoint, { transport: "streamable-http" }>;
 
+/** On whose behalf a message is, as its worker says: a digest, and only for the host. */
+export const PRINCIPAL_HEADER = "x-signalbox-principal";
+
 /** Where the host serves a version of such a server: `/{name}` for the entry's own, `/{name}/{version}` for another. */
 export function hostedPath(entry: ServerEntry, version: string): string {
   return version === entry.version ? `/${entry.name}` : `/${entry.name}/${encodeURIComponent(version)}`;
