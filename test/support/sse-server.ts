@@ -1,8 +1,7 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { SSEServerTransport } from "@modelcontextprotocol/sdk/server/sse.js";
-import { z } from "zod";
+import { v1Server } from "../fixtures/v1-server.ts";
 
 export interface SseServer {
   /** The stream's. */
@@ -31,7 +30,7 @@ export async function startSseServer(options: { endpoint?: string } = {}): Promi
       const transport = new SSEServerTransport("/messages", response);
       open.set(transport.sessionId, transport);
       response.on("close", () => open.delete(transport.sessionId));
-      void toolServer(cancelled).connect(transport);
+      void v1Server(cancelled).connect(transport);
     } else if (request.method === "POST" && url.pathname === "/messages") {
       const transport = open.get(url.searchParams.get("sessionId") ?? "");
       if (transport) void transport.handlePostMessage(request, response);
@@ -53,23 +52,4 @@ export async function startSseServer(options: { endpoint?: string } = {}): Promi
         http.closeAllConnections();
       }),
   };
-}
-
-function toolServer(cancelled: unknown[]): McpServer {
-  const server = new McpServer({ name: "of-2024", version: "1" });
-  server.registerTool("echo", { inputSchema: { message: z.string() } }, ({ message }) => ({ content: [{ type: "text", text: message }] }));
-  server.registerTool("count", {}, async (extra) => {
-    const progressToken = extra._meta?.progressToken;
-    for (const progress of [1, 2, 3]) if (progressToken !== undefined) await extra.sendNotification({ method: "notifications/progress", params: { progressToken, progress, total: 3 } });
-    return { content: [{ type: "text", text: "counted" }] };
-  });
-  server.registerTool("ask", {}, async () => {
-    const answer = await server.server.createMessage({ messages: [{ role: "user", content: { type: "text", text: "?" } }], maxTokens: 10 });
-    return { content: [{ type: "text", text: JSON.stringify(answer.content) }] };
-  });
-  server.registerTool("hang", {}, (extra) => new Promise((resolve) => extra.signal.addEventListener("abort", () => {
-    cancelled.push(extra.requestId);
-    resolve({ content: [] });
-  })));
-  return server;
 }

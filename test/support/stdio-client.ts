@@ -28,8 +28,8 @@ export async function legacyStdio(command: StdioCommand): Promise<Client> {
   return client;
 }
 
-/** The v2 SDK's client. It finds the newest era out by itself, or is `pinned` to an old revision. */
-export async function modernStdio(command: StdioCommand, mode: "auto" | "legacy" = "auto"): Promise<ModernClient> {
+/** The v2 SDK's client. It finds the server's era out by itself, or insists on a revision. */
+export async function modernStdio(command: StdioCommand, mode: "auto" | { pin: string } = "auto"): Promise<ModernClient> {
   const client = new ModernClient({ name: "desktop-v2", version: "1" }, { capabilities, versionNegotiation: { mode } });
   await client.connect(new ModernStdio(started(command)));
   return client;

@@ -122,6 +122,34 @@ test("what a server says before its answer arrives before it, in order", async (
   expect(said[0]!.params?.progressToken).toBe("p");
 });
 
+test("a stream that the server breaks off is taken up again where it ended", async () => {
+  await start();
+  const one = raw();
+  one.send(initialize);
+  await one.message((m) => m.id === 0);
+  one.send(initialized);
+  one.send(callTool(1, "test_reconnection"));
+  expect(JSON.stringify(await one.message((m) => m.id === 1))).toContain("Answered after the stream was closed.");
+  expect(proxy.audit.records.filter((r) => r.rpcId === "1" && r.outcome === "ok")).toHaveLength(1);
+});
+
+test("what a server says by itself arrives, on the stream of its own", async () => {
+  const upstream = await startStubUpstream();
+  closing.push(() => upstream.stop());
+  upstream.answer = (request, response) => {
+    if (request.method === "GET") return void response.writeHead(200, { "content-type": "text/event-stream" }).write('data: {"jsonrpc":"2.0",\ndata: "method":"notifications/tools/list_changed"}\n\n');
+    const { method } = JSON.parse(request.body) as { method: string };
+    if (method === "initialize") return void answerJson(response, { jsonrpc: "2.0", id: idOf(request), result: { protocolVersion: "2025-11-25", capabilities: {}, serverInfo: { name: "s", version: "1" } } });
+    response.writeHead(202).end();
+  };
+  proxy = await startProxyApp({ servers: [httpServer(upstream.url)] });
+  const one = raw();
+  one.send(initialize);
+  await one.message((m) => m.id === 0);
+  one.send(initialized);
+  expect(await one.message((m) => m.method !== undefined)).toEqual({ jsonrpc: "2.0", method: "notifications/tools/list_changed" });
+});
+
 test("an argument that the newest revision wants in a header too is put there, before and after the client has seen a list", async () => {
   await start();
   for (const listed of [false, true]) {
