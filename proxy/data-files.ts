@@ -7,7 +7,11 @@ const KEY_BYTES = 32;
 
 /** Where the proxy keeps what is its own. */
 export const stdioSocketPath = (dataDir: string): string => join(dataDir, "stdio.sock");
+/** Where a worker takes what clients of its streams posted to another one. */
+export const workerSocketPath = (dataDir: string, slot: string): string => join(dataDir, `worker-${slot}.sock`);
 export const workerSpoolDir = (dataDir: string, slot: number): string => join(dataDir, "spool", `worker-${slot}`);
+/** Of a command that runs under governance without a proxy. */
+export const wrapSpoolDir = (dataDir: string, slot: number): string => join(dataDir, "spool", `wrap-${slot}`);
 export const controlDir = (dataDir: string): string => join(dataDir, "control");
 /** The key of the person at this machine, in clear; made with the sample configuration. */
 export const operatorKeyPath = (dataDir: string): string => join(dataDir, "operator.key");

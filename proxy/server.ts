@@ -27,6 +27,7 @@ import type { AnswerHandling } from "./relay/answer-handling.ts";
 import { callPayloads } from "./relay/payloads.ts";
 import { recheckStreams } from "./relay/recheck.ts";
 import { relay } from "./relay/relay.ts";
+import { createSseTransport, type SsePeers } from "./relay/sse/sse-transport.ts";
 import { SessionBinding } from "./relay/session-binding.ts";
 import { controlApi, type ControlApiOptions } from "./state/api.ts";
 import type { Control } from "./state/command.ts";
@@ -59,6 +60,8 @@ export interface ProxyDeps {
   readonly payloads?: PayloadSink;
   /** Accepts access tokens; absent, only keys and tasks' tokens are credentials. */
   readonly resourceServer?: (publicUrl: () => string) => ResourceServer;
+  /** How workers that share a port reach each other's clients of 2024-11-05; absent where there is one worker. */
+  readonly ssePeers?: SsePeers;
 }
 
 declare module "fastify" {
@@ -160,6 +163,17 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
     handler: (_request, reply) => reply.code(405).header("allow", "GET, POST, DELETE").send(),
   });
 
+  const sse = createSseTransport({ context, publicPath: deps.config.publicUrl === undefined ? "" : new URL(deps.config.publicUrl).pathname.replace(/\/+$/, ""), peers: deps.ssePeers });
+  app.get<{ Params: { server: string } }>("/mcp/:server/sse", { exposeHeadRoute: false }, (request, reply) => {
+    reply.hijack();
+    void sse.open(request.params.server, request.raw, reply.raw);
+  });
+  app.post<{ Params: { server: string } }>("/mcp/:server/messages", (request, reply) => {
+    reply.hijack();
+    void sse.post(request.params.server, request.raw, reply.raw);
+  });
+  app.addHook("onReady", () => sse.listen());
+
   void app.register(registryApi, {
     registry: () => deps.controlPlane().registry,
     publicUrl,
@@ -186,6 +200,7 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
     if (event.kind === "task.closed") activity.forget(event.taskId);
   });
   app.addHook("onClose", async () => {
+    await sse.stop();
     clearInterval(flushing);
     await rechecking.stop();
     forgetting();

@@ -13,7 +13,7 @@ import { Lifecycle } from "../collector/kernel/lifecycle.ts";
 import { proxyConfigSchema } from "./config.ts";
 import { controlFiles } from "./control-files.ts";
 import type { ControlPlane } from "./control-plane.ts";
-import { heldDir, readDigestKey, stdioSocketPath, workerSpoolDir } from "./data-files.ts";
+import { heldDir, readDigestKey, stdioSocketPath, workerSocketPath, workerSpoolDir } from "./data-files.ts";
 import { loadControlPlane } from "./load-control-plane.ts";
 import { createResourceServer } from "./identity/oauth/resource-server.ts";
 import { createTaskAuthenticator } from "./identity/task-authenticator.ts";
@@ -81,7 +81,7 @@ export async function runWorker(context: CommandContext, slot: number): Promise<
 
     const { oauth } = config;
     const resourceServer = oauth && ((publicUrl: () => string) => createResourceServer({ config: oauth, publicUrl, control, clock, logger, env, baseDir: source.baseDir }));
-    const app = createProxyApp({ config, controlPlane: () => plane, control, audit: spool, clock, logger, digestKey: readDigestKey(dataDir), upstreams, credentials, heldArguments, quarantine, payloads, ...(resourceServer ? { resourceServer } : {}) });
+    const app = createProxyApp({ config, controlPlane: () => plane, control, audit: spool, clock, logger, digestKey: readDigestKey(dataDir), upstreams, credentials, heldArguments, quarantine, payloads, ssePeers: { slot: String(slot), socketOf: (other) => workerSocketPath(dataDir, other) }, ...(resourceServer ? { resourceServer } : {}) });
     lifecycle.add("app", () => app.close());
     lifecycle.add("calls", () => app.drain(DRAIN_MS));
     await app.listen({ host: config.host, port: config.port });

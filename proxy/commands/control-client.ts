@@ -22,7 +22,7 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
  */
 export function createControlClient(context: CommandContext, options: { keyFile?: string | undefined } = {}): ControlClient {
   const config = context.config();
-  const base = baseUrl(config.section("proxy", proxyConfigSchema));
+  const base = proxyBaseUrl(config.section("proxy", proxyConfigSchema));
   const key = credential(context, config.dataDir, options.keyFile);
 
   async function request<T>(method: string, path: string, body?: object): Promise<T> {
@@ -60,23 +60,31 @@ export function createControlClient(context: CommandContext, options: { keyFile?
 }
 
 /** A proxy that listens on every address is reached on this machine's own. */
-function baseUrl({ publicUrl, host, port }: ProxyConfig): string {
+export function proxyBaseUrl({ publicUrl, host, port }: ProxyConfig): string {
   if (publicUrl !== undefined) return publicUrl.replace(/\/$/, "");
   const name = host === "0.0.0.0" || host === "" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
   return `http://${name}:${port}`;
 }
 
 function credential(context: CommandContext, dataDir: string, keyFile: string | undefined): string {
-  const fromEnvironment = context.env.SIGNALBOX_KEY?.trim();
-  const file = keyFile ?? (fromEnvironment ? undefined : operatorKeyPath(dataDir));
-  if (file === undefined) return plainKey(fromEnvironment!, "SIGNALBOX_KEY");
-  if (!existsSync(file)) {
-    throw new SignalboxError("E_KEY", keyFile === undefined ? "no key to ask the proxy with" : `there is no key file ${file}`, {
-      remedy: "make one with `signalbox keys create --agent <you> --role operator`, and set SIGNALBOX_KEY or pass --key-file",
-    });
-  }
-  return plainKey(readFileSync(file, "utf8").trim(), file);
+  const key = givenKey(context.env, keyFile);
+  if (key !== undefined) return key;
+  const file = operatorKeyPath(dataDir);
+  if (existsSync(file)) return plainKey(readFileSync(file, "utf8").trim(), file);
+  throw new SignalboxError("E_KEY", "no key to ask the proxy with", { remedy: keyRemedy("make one with `signalbox keys create --agent <you> --role operator`") });
 }
+
+/** The key in the file that was named, or else in SIGNALBOX_KEY; undefined where there is neither. Throws E_KEY. */
+export function givenKey(env: CommandContext["env"], keyFile: string | undefined): string | undefined {
+  if (keyFile === undefined) {
+    const key = env.SIGNALBOX_KEY?.trim();
+    return key ? plainKey(key, "SIGNALBOX_KEY") : undefined;
+  }
+  if (existsSync(keyFile)) return plainKey(readFileSync(keyFile, "utf8").trim(), keyFile);
+  throw new SignalboxError("E_KEY", `there is no key file ${keyFile}`, { remedy: keyRemedy("make a key with `signalbox keys create --agent <name>`") });
+}
+
+const keyRemedy = (make: string): string => `${make}, and set SIGNALBOX_KEY or pass --key-file`;
 
 /** What is no key is not shown: it may be another secret. */
 function plainKey(key: string, from: string): string {

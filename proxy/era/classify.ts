@@ -59,6 +59,13 @@ const NAMED_BY: Readonly<Record<string, string>> = {
   "tasks/cancel": "taskId",
 };
 
+/** What `Mcp-Name` repeats of a message; undefined where there is nothing to repeat. */
+export function namedBy(message: Message): string | undefined {
+  const field = Object.hasOwn(NAMED_BY, message.method) ? NAMED_BY[message.method]! : undefined;
+  const value = field === undefined ? undefined : message.params?.[field];
+  return typeof value === "string" ? value : undefined;
+}
+
 /** Requests must carry the headers; a notification's need only not disagree. */
 function agree(message: Message, version: string, headers: EraHeaders): Classified {
   const required = message.kind === "request";
@@ -68,10 +75,9 @@ function agree(message: Message, version: string, headers: EraHeaders): Classifi
   if (headers.method === undefined ? required : headers.method !== message.method) {
     return mismatch(version, `the header Mcp-Method does not name the body's method`);
   }
-  const field = Object.hasOwn(NAMED_BY, message.method) ? NAMED_BY[message.method]! : undefined;
-  const value = field === undefined ? undefined : message.params?.[field];
-  if (typeof value === "string" && (headers.name === undefined ? required : decodeHeader(headers.name) !== value)) {
-    return mismatch(version, `the header Mcp-Name does not repeat params.${field}`);
+  const value = namedBy(message);
+  if (value !== undefined && (headers.name === undefined ? required : decodeHeader(headers.name) !== value)) {
+    return mismatch(version, `the header Mcp-Name does not repeat params.${NAMED_BY[message.method]}`);
   }
   return { era: "modern", protocolVersion: version };
 }
@@ -84,6 +90,12 @@ export function decodeHeader(value: string): string | null {
   if (!trimmed.startsWith("=?base64?") || !trimmed.endsWith("?=")) return trimmed;
   const encoded = ENCODED.exec(trimmed)?.[1];
   return encoded === undefined || encoded.length % 4 !== 0 ? null : Buffer.from(encoded, "base64").toString("utf8");
+}
+
+/** A value as a header can carry it: as it is, or in the form that `decodeHeader` reads where a header would change it. */
+export function encodeHeader(value: string): string {
+  const plain = value !== "" && value === value.trim() && /^[\t\x20-\x7e]*$/.test(value) && !(value.startsWith("=?base64?") && value.endsWith("?="));
+  return plain ? value : `=?base64?${Buffer.from(value, "utf8").toString("base64")}?=`;
 }
 
 export function metaOf(params: JsonObject | null): JsonObject | null {

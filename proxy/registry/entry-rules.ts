@@ -94,7 +94,7 @@ function endpointFaults(endpoint: Endpoint, at: readonly (string | number)[]): E
   const secret = (path: (string | number)[], remedy = "name an environment variable: ${env:NAME}"): void => {
     faults.push({ path: [...at, ...path], message: "a secret must not stand in the registry", remedy });
   };
-  if (endpoint.transport === "streamable-http") {
+  if (endpoint.transport !== "stdio") {
     const { username, password, searchParams } = new URL(endpoint.url);
     if (username || password) secret(["url"]);
     else if ([...searchParams.keys()].some((name) => secretParameter.test(name))) secret(["url"], "send it as a header that names an environment variable: ${env:NAME}");
@@ -111,6 +111,6 @@ function endpointFaults(endpoint: Endpoint, at: readonly (string | number)[]): E
 
 function templated(endpoint: Endpoint): { path: (string | number)[]; text: string }[] {
   const values = (key: string, record: Record<string, string>) => Object.entries(record).map(([name, text]) => ({ path: [key, name], text }));
-  if (endpoint.transport === "streamable-http") return values("headers", endpoint.headers);
+  if (endpoint.transport !== "stdio") return values("headers", endpoint.headers);
   return [...endpoint.args.map((text, i) => ({ path: ["args", i], text })), ...values("env", endpoint.env)];
 }

@@ -16,6 +16,15 @@ export const endpointSchema = z.discriminatedUnion("transport", [
     timeoutMs: z.int().positive().default(60_000),
   }),
   z.strictObject({
+    /** HTTP+SSE of the revision 2024-11-05; `url` is the stream's. */
+    transport: z.literal("sse"),
+    url: z.url({ protocol: /^https?$/ }),
+    headers: z.record(z.string(), z.string()).default({}),
+    timeoutMs: z.int().positive().default(60_000),
+    /** Each session of a client has a stream of its own, at most this many. */
+    maxSessions: z.int().positive().default(64),
+  }),
+  z.strictObject({
     transport: z.literal("stdio"),
     /** A program, or `node:<package>` for the command of an npm package that is installed beside Signalbox. */
     command: z.string().min(1),
@@ -25,6 +34,10 @@ export const endpointSchema = z.discriminatedUnion("transport", [
     timeoutMs: z.int().positive().default(60_000),
     /** Sessions of old-era clients each get a process of their own, at most this many. */
     maxProcesses: z.int().positive().default(16),
+    /** Clients of the newest revision share a process with others of their principal alone, instead of with everybody. */
+    perPrincipal: z.boolean().default(false),
+    /** A process that holds more, with all that it started, is ended (Linux). */
+    maxMemoryBytes: z.int().positive().optional(),
   }),
 ]);
 

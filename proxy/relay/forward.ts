@@ -36,7 +36,7 @@ export function forward(exchange: Exchange, upstream: Upstream, options: Forward
     {
       path: upstream.path,
       method: options.method,
-      headers: requestHeaders(request.headers, upstream, { sessionId: call.modern ? "" : call.sessionId, traceparent, hasBody: body !== null, authorization: options.authorization }),
+      headers: requestHeaders(request.headers, upstream, { sessionId: call.modern ? "" : call.sessionId, traceparent, hasBody: body !== null, authorization: options.authorization, principal: call.identity?.principal ?? "" }),
       body,
       headersTimeout: limitMs,
       bodyTimeout: limitMs,

@@ -253,7 +253,7 @@ async function afterIntent(exchange: Exchange, go: () => void): Promise<void> {
 const noCredential: Refusal = { status: 502, code: rpc.UPSTREAM_FAILED, message: "The proxy could not get its own credential for this server.", outcome: "transport_error", errorType: "upstream_credential" };
 const unaddressable: Refusal = { status: 502, code: rpc.UPSTREAM_FAILED, message: "The server's endpoint is not usable as configured.", outcome: "transport_error", errorType: "endpoint_config" };
 
-function isJson(contentType: string | undefined): boolean {
+export function isJson(contentType: string | undefined): boolean {
   if (contentType === "application/json") return true;
   return contentType !== undefined && /^application\/json\s*(;|$)/i.test(contentType);
 }

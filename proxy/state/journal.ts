@@ -17,6 +17,7 @@ import { controlEntrySchema, type ControlEntry } from "./control-event.ts";
  *     lock            who has it open
  */
 const FILE = "journal.ndjson";
+export const journalPath = (dir: string): string => join(dir, FILE);
 /** The largest event, a tool definition, escaped as badly as can be, stays below. */
 const MAX_LINE_BYTES = 1024 * 1024;
 const CHUNK_BYTES = 256 * 1024;
@@ -54,7 +55,7 @@ export async function openJournal(options: { dir: string; replay: (entry: Contro
     const remedy = "stop that one first, or choose another folder with SIGNALBOX_DATA_DIR";
     return new SignalboxError("E_LOCKED", `the control journal in ${dir} is in use by ${owner}`, { remedy });
   });
-  const path = join(dir, FILE);
+  const path = journalPath(dir);
   let file: AppendFile | null = null;
   let end = journalStart;
 

@@ -128,6 +128,12 @@ export function eventData(event: Buffer): Buffer {
   return Buffer.concat(lines.flatMap(({ value, end }, index) => (index === 0 ? [event.subarray(value, end)] : [newLine, event.subarray(value, end)])));
 }
 
+/** The value of a field of one whole event, the last one where there are several. */
+export function eventField(event: Buffer, name: "event" | "id" | "retry"): string | undefined {
+  const line = linesOf(event).findLast(({ field }) => field === name);
+  return line && event.toString("utf8", line.value, line.end);
+}
+
 /** The event with other data, which holds no line ends; its id and its name stay. */
 export function withEventData(event: Buffer, data: Buffer): Buffer {
   const kept = linesOf(event)

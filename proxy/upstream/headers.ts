@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import { PRINCIPAL_HEADER } from "./stdio-host/hosted-path.ts";
 import type { Upstream } from "./upstreams.ts";
 
 /** What passes from the caller to the upstream besides `mcp-*`: nothing that says who the caller is. */
@@ -14,7 +16,7 @@ const ours = new Set(["mcp-session-id"]);
 export function requestHeaders(
   inbound: IncomingHttpHeaders,
   upstream: Upstream,
-  extra: { sessionId: string; traceparent: string; hasBody: boolean; authorization: string | null },
+  extra: { sessionId: string; traceparent: string; hasBody: boolean; authorization: string | null; principal: string },
 ): Record<string, string> {
   const out: Record<string, string> = { "accept-encoding": "identity", traceparent: extra.traceparent };
   for (const name of passed) {
@@ -29,6 +31,7 @@ export function requestHeaders(
   if (extra.hasBody) out["content-type"] = "application/json";
   if (extra.sessionId !== "") out["mcp-session-id"] = extra.sessionId;
   if (extra.authorization !== null) out.authorization = extra.authorization;
+  if (upstream.perPrincipal) out[PRINCIPAL_HEADER] = createHash("sha256").update(extra.principal).digest("base64url");
   for (const name in upstream.headers) out[name] = upstream.headers[name]!;
   return out;
 }

@@ -5,7 +5,7 @@ import { expandPlaceholders } from "../registry/placeholders.ts";
 import { activeVersions } from "../registry/rollout.ts";
 import type { Endpoint, ServerEntry } from "../registry/server-entry.ts";
 import { oneWriteConnector } from "./one-write.ts";
-import { stdioPath } from "./stdio-host/hosted-path.ts";
+import { hostedPath, type HostedEndpoint } from "./stdio-host/hosted-path.ts";
 
 /** Where the messages for one server go, ready to be sent to. */
 export interface Upstream {
@@ -17,6 +17,8 @@ export interface Upstream {
   readonly timeoutMs: number;
   /** Lower-case names; sent with every request. */
   readonly headers: Readonly<Record<string, string>>;
+  /** It is told on whose behalf a message is. */
+  readonly perPrincipal?: boolean;
 }
 
 export interface Upstreams extends Stoppable {
@@ -68,7 +70,7 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
       // A pool that had to make room for others has been closed.
       if (found && !(found.dispatcher as Pool).closed) return found;
       const endpoint = endpointOf(entry, version);
-      const made = endpoint.transport === "stdio" ? overStdio(stdioPath(entry, version), endpoint) : overHttp(endpoint);
+      const made = endpoint.transport === "streamable-http" ? overHttp(endpoint) : throughHost(hostedPath(entry, version), endpoint);
       versions.set(version, made);
       return made;
     },
@@ -79,28 +81,31 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
     const url = new URL(endpoint.url);
     const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(endpoint.headers)) headers[name.toLowerCase()] = expandPlaceholders(value, options);
-    const port = url.port || (url.protocol === "https:" ? "443" : "80");
     return {
       dispatcher: poolFor(url.origin),
       path: url.pathname + url.search,
-      address: `${url.hostname}:${port}`,
+      address: addressOf(url),
       transport: "tcp",
       timeoutMs: endpoint.timeoutMs,
       headers,
     };
   }
 
-  function overStdio(path: string, endpoint: Extract<Endpoint, { transport: "stdio" }>): Upstream {
+  /** What isn't Streamable HTTP is made so by the host, which keeps the sessions. */
+  function throughHost(path: string, endpoint: HostedEndpoint): Upstream {
     return {
       dispatcher: poolFor(`unix:${options.stdioSocket}`, options.stdioSocket),
       path,
-      address: endpoint.command.split("/").at(-1) ?? endpoint.command,
-      transport: "pipe",
+      address: endpoint.transport === "sse" ? addressOf(new URL(endpoint.url)) : (endpoint.command.split("/").at(-1) ?? endpoint.command),
+      transport: endpoint.transport === "sse" ? "tcp" : "pipe",
       timeoutMs: endpoint.timeoutMs,
       headers: {},
+      perPrincipal: endpoint.transport === "stdio" && endpoint.perPrincipal,
     };
   }
 }
+
+const addressOf = (url: URL): string => `${url.hostname}:${url.port || (url.protocol === "https:" ? "443" : "80")}`;
 
 function endpointOf(entry: ServerEntry, version: string): Endpoint {
   const found = activeVersions(entry).find((one) => one.version === version);

@@ -6,14 +6,17 @@ import { parseArgs } from "node:util";
 import { startFixtureProcess } from "../support/mcp-fixture.ts";
 import { formatTable } from "../support/table.ts";
 import { countChecks, requirementSets, runSuite, type RequirementSet, type SuiteResult } from "./suite.ts";
+import { runTransports } from "./transports.ts";
 import { startTarget, targetNames, type TargetName } from "./targets.ts";
 
 const help = `Usage: npm run conformance -- [options]
 
 Runs the server scenarios that the protocol revisions ${requirementSets.join(" and ")} require.
-Exits with 1 unless every target passes all of them.
+Exits with 1 unless every target passes all of them. With --transports, tries every pair of a client's and a server's transport
+and era through the proxy instead, and says what passes, and why the rest can't.
 
   --only <target>  run one target: ${targetNames.join(", ")} (default: direct and proxy)
+  --transports     the table of transports and eras
   --json           print the results as JSON
   --help           show this`;
 
@@ -26,11 +29,16 @@ interface Run {
 }
 
 const { values } = parseArgs({
-  options: { only: { type: "string" }, json: { type: "boolean" }, help: { type: "boolean" } },
+  options: { only: { type: "string" }, json: { type: "boolean" }, transports: { type: "boolean" }, help: { type: "boolean" } },
 });
 if (values.help) {
   console.log(help);
   process.exit(0);
+}
+if (values.transports) {
+  const { table, json, complete } = await runTransports();
+  console.log(values.json ? JSON.stringify(json, null, 2) : table);
+  process.exit(complete ? 0 : 1);
 }
 const targets = targetNames.filter((name) => (values.only ? name === values.only : name !== "passthrough"));
 if (targets.length === 0) {

@@ -11,13 +11,10 @@ export interface StdioProxy extends TestProxy {
   readonly dir: string;
 }
 
-export interface StdioServer {
-  readonly name: string;
-  readonly command: string;
-  readonly args?: readonly string[];
-  readonly maxProcesses?: number;
-  readonly riskTier?: string;
-}
+export type StdioServer = { readonly name: string; readonly riskTier?: string } & (
+  | { readonly command: string; readonly args?: readonly string[]; readonly maxProcesses?: number; readonly perPrincipal?: boolean; readonly maxMemoryBytes?: number; readonly transport?: "stdio" }
+  | { readonly transport: "sse"; readonly url: string; readonly headers?: Readonly<Record<string, string>>; readonly maxSessions?: number }
+);
 
 /** A proxy in front of stdio servers, whose host runs in this process. */
 export async function startStdioProxy(

@@ -74,7 +74,7 @@ function httpEndpoint(name: string, url: string, raw: RawServer): DraftEndpoint 
   const hasQuery = raw.url !== undefined && URL.canParse(raw.url) && new URL(raw.url).search !== "";
   return {
     lines: [
-      "transport: streamable-http",
+      `transport: ${raw.transport === "sse" ? "sse" : "streamable-http"}`,
       `url: ${JSON.stringify(url)}`,
       ...(headers.length > 0 ? ["headers:"] : []),
       ...headers.map(([header, value]) => `  ${JSON.stringify(header)}: ${JSON.stringify(headerValue(name, header, value))}`),
@@ -82,7 +82,7 @@ function httpEndpoint(name: string, url: string, raw: RawServer): DraftEndpoint 
     notes: [
       ...(url.split("/").includes(REDACTED) ? [`url         a part that looks like a secret or is a variable was replaced by ${REDACTED}`] : []),
       ...(hasQuery ? ["url         its query was left out"] : []),
-      ...(raw.transport === "sse" ? ["url         the client uses HTTP+SSE here: ask for the server's Streamable HTTP URL"] : []),
+      ...(raw.transport === "sse" ? ["transport   the client uses HTTP+SSE here, which is deprecated: ask for the server's Streamable HTTP URL"] : []),
       ...(headers.length > 0 ? ["headers     set the named environment variables for the proxy"] : []),
     ],
   };

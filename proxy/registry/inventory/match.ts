@@ -36,7 +36,7 @@ function rawEndpoint(endpoint: Endpoint): RawServer {
   const nothing = { args: [], env: {}, headers: {}, extension: false };
   return endpoint.transport === "stdio"
     ? { ...nothing, command: endpoint.command, args: endpoint.args, transport: "stdio" }
-    : { ...nothing, url: endpoint.url, transport: "streamable-http" };
+    : { ...nothing, url: endpoint.url, transport: endpoint.transport };
 }
 
 const loopback = ["127.0.0.1", "localhost", "[::1]"];

@@ -52,9 +52,9 @@ function identity(entry: ServerEntry, namespace: string): Record<string, unknown
 }
 
 function whereabouts({ endpoint, version }: ServerEntry): Record<string, unknown> {
-  if (endpoint.transport === "streamable-http") {
+  if (endpoint.transport !== "stdio") {
     const headers = keyValues(endpoint.headers);
-    return { remotes: [{ type: "streamable-http", url: endpoint.url, ...(headers.length === 0 ? {} : { headers }) }] };
+    return { remotes: [{ type: endpoint.transport, url: endpoint.url, ...(headers.length === 0 ? {} : { headers }) }] };
   }
   const found = packageOf(endpoint, version);
   return found ? { packages: [found] } : {};

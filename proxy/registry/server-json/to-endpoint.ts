@@ -45,13 +45,12 @@ export function proposeEndpoint(server: ServerJson, name: string, given: Given):
 }
 
 function fromRemote(remote: Exclude<Package["transport"], { type: "stdio" }> | Remote, variables: Variables, filling: Filling): WrittenEndpoint | string {
-  if (remote.type === "sse") return `${remote.url} speaks HTTP+SSE, which the proxy does not`;
   // No placeholder of ours works in a URL, and a secret has no place there.
   const secret = Object.keys(variables).find((name) => variables[name]!.isSecret && remote.url.includes(`{${name}}`));
   if (secret !== undefined) return `${remote.url} has a secret in it (${secret})`;
   const url = fill(remote.url, variables, filling);
   const headers = keyValues(remote.headers ?? [], filling);
-  return { transport: "streamable-http", url, ...(Object.keys(headers).length === 0 ? {} : { headers }) };
+  return { transport: remote.type, url, ...(Object.keys(headers).length === 0 ? {} : { headers }) };
 }
 
 function fromPackage(one: Package, filling: Filling): WrittenEndpoint | string {

@@ -3,7 +3,8 @@ import type { Stoppable } from "../../../collector/kernel/lifecycle.ts";
 import type { Logger } from "../../../collector/kernel/log.ts";
 import type { ResolvedCommand } from "../../registry/resolve-command.ts";
 import { isObject, type JsonObject } from "../../transport/envelope.ts";
-import { Lines } from "./lines.ts";
+import { Lines } from "../../transport/lines.ts";
+import { residentBytes } from "./memory.ts";
 
 export interface Child extends Stoppable {
   /** False when the child has gone, or does not read: the message is then not sent. */
@@ -19,12 +20,16 @@ export interface ChildOptions {
   readonly onMessage: (message: JsonObject) => void;
   readonly logger: Logger;
   readonly maxLineBytes: number;
+  /** Absent, it may hold what it likes. */
+  readonly maxMemoryBytes?: number | undefined;
 }
 
 const TERM_MS = 1500;
 /** What may wait for a child that does not read. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
 const MAX_STDERR_LINE = 500;
+/** How often a child's memory is looked at. */
+const MEMORY_LOOK_MS = 500;
 
 /**
  * Starts a server without a shell, in a process group of its own so that what it starts ends with it. Its standard error
@@ -57,6 +62,8 @@ export function startChild(options: ChildOptions): Child {
   // A child that has gone breaks its pipes; its exit says all there is to say.
   for (const pipe of [process_.stdin, process_.stdout, process_.stderr]) pipe.on("error", () => {});
 
+  if (options.maxMemoryBytes !== undefined) boundMemory(process_, options.maxMemoryBytes, logger, exited);
+
   let stopping: Promise<void> | undefined;
   return {
     exited,
@@ -69,6 +76,17 @@ export function startChild(options: ChildOptions): Child {
     },
     stop: () => (stopping ??= end(process_, exited)),
   };
+}
+
+/** Ends a child that holds more than it may: its calls fail and are on record, and the machine has room for the others. */
+function boundMemory(child: ChildProcess, limit: number, logger: Logger, exited: Promise<void>): void {
+  const looking = setInterval(() => {
+    const held = child.pid === undefined ? null : residentBytes(child.pid);
+    if (held === null || held <= limit) return;
+    logger.warn({ heldBytes: held, maxMemoryBytes: limit }, "a stdio server is stopped for the memory that it holds");
+    killGroup(child, "SIGKILL");
+  }, MEMORY_LOOK_MS).unref();
+  void exited.then(() => clearInterval(looking));
 }
 
 async function end(child: ChildProcess, exited: Promise<void>): Promise<void> {

@@ -7,16 +7,19 @@ import { SignalboxError } from "../../../collector/kernel/errors.ts";
 import type { Stoppable } from "../../../collector/kernel/lifecycle.ts";
 import type { Logger } from "../../../collector/kernel/log.ts";
 import { classify } from "../../era/classify.ts";
+import { expandPlaceholders } from "../../registry/placeholders.ts";
 import { resolveCommand } from "../../registry/resolve-command.ts";
-import type { Endpoint, RegistrySnapshot } from "../../registry/server-entry.ts";
+import type { RegistrySnapshot } from "../../registry/server-entry.ts";
 import { parseMessage } from "../../transport/envelope.ts";
 import { readBody } from "../../transport/read-body.ts";
 import { TOO_LARGE, UNKNOWN_SERVER, UPSTREAM_FAILED } from "../../transport/rpc-error.ts";
-import { stdioEndpoint } from "./hosted-path.ts";
-import { Launcher } from "./launcher.ts";
+import { startChild } from "./child.ts";
+import { hostedEndpoint, PRINCIPAL_HEADER, type HostedEndpoint } from "./hosted-path.ts";
+import { Launcher, type OpenChild } from "./launcher.ts";
 import { LegacySessions } from "./legacy-sessions.ts";
 import { replyError } from "./pending-answer.ts";
-import { SharedChild } from "./shared-child.ts";
+import { SharedChildren } from "./shared-children.ts";
+import { openSse } from "./sse-connection.ts";
 
 export interface StdioHostOptions {
   readonly socketPath: string;
@@ -39,14 +42,14 @@ const MAX_SOCKET_PATH = 103;
 
 /** What runs for one version of a server. */
 interface Hosted {
-  readonly endpoint: Endpoint;
+  readonly endpoint: HostedEndpoint;
   readonly launcher: Launcher;
   readonly sessions: LegacySessions;
-  readonly shared: SharedChild;
+  readonly shared: SharedChildren;
 }
 
 /**
- * Owns the processes of all stdio servers and serves them as Streamable HTTP on a unix socket, so that the workers see one
+ * Owns the processes of all stdio servers, and the streams of those that speak HTTP+SSE, and serves them as Streamable HTTP on a unix socket, so that the workers see one
  * more HTTP upstream, and a session's process is there for whichever worker gets its next message.
  */
 export async function startStdioHost(options: StdioHostOptions): Promise<Stoppable> {
@@ -85,7 +88,7 @@ export async function startStdioHost(options: StdioHostOptions): Promise<Stoppab
       name: request.headers["mcp-name"] as string | undefined,
     });
     if (era.era === "refused") return replyError(response, 400, message.id, era.code, era.message);
-    if (era.era === "modern") return found.shared.post(message, era.protocolVersion, response);
+    if (era.era === "modern") return found.shared.post(whose(found.endpoint, request.headers[PRINCIPAL_HEADER]), message, era.protocolVersion, response);
     found.sessions.post(message, sessionId, response);
   }
 
@@ -95,26 +98,32 @@ export async function startStdioHost(options: StdioHostOptions): Promise<Stoppab
     if (registry !== served) endChanged((served = registry));
     const found = hosted.get(path);
     if (found) return found;
-    const endpoint = stdioEndpoint(registry, path);
+    const endpoint = hostedEndpoint(registry, path);
     if (!endpoint) return null;
-    const launcher = new Launcher({
-      resolve: () => resolveCommand(endpoint, options),
-      // Beside the sessions: the one that is shared, and one that is being asked what it speaks.
-      maxProcesses: endpoint.maxProcesses + 2,
-      maxLineBytes: options.maxResultBytes,
-      clock: options.clock,
-      logger: options.logger.child({ server: path.slice(1) }),
-    });
+    const most = endpoint.transport === "sse" ? endpoint.maxSessions : endpoint.maxProcesses;
+    // Beside the sessions: the one that is shared, and one that is being asked what it speaks.
+    const maxChildren = endpoint.transport === "stdio" && endpoint.perPrincipal ? most : 1;
+    const launcher = new Launcher({ open: opener(endpoint, path), maxProcesses: most + maxChildren + 1, clock: options.clock });
     const idleMs = options.idleMs ?? IDLE_MS;
-    const made = { endpoint, launcher, sessions: new LegacySessions(launcher, idleMs, endpoint.maxProcesses), shared: new SharedChild(launcher, { idleMs, probeMs: options.probeMs ?? PROBE_MS }) };
+    const made = { endpoint, launcher, sessions: new LegacySessions(launcher, idleMs, most), shared: new SharedChildren(launcher, { idleMs, maxChildren, isLegacy: endpoint.transport === "sse", probeMs: options.probeMs ?? PROBE_MS }) };
     hosted.set(path, made);
     return made;
+  }
+
+  function opener(endpoint: HostedEndpoint, path: string): OpenChild {
+    const logger = options.logger.child({ server: path.slice(1) });
+    const maxLineBytes = options.maxResultBytes;
+    if (endpoint.transport === "stdio") return (onMessage) => startChild({ command: resolveCommand(endpoint, options), onMessage, logger, maxLineBytes, maxMemoryBytes: endpoint.maxMemoryBytes });
+    return (onMessage) => {
+      const headers = Object.fromEntries(Object.entries(endpoint.headers).map(([name, value]) => [name.toLowerCase(), expandPlaceholders(value, options)]));
+      return openSse({ url: new URL(endpoint.url), headers, onMessage, logger, maxLineBytes });
+    };
   }
 
   /** Ends what the registry no longer has, has retired, or starts in another way. */
   function endChanged(registry: RegistrySnapshot): void {
     for (const [path, one] of hosted) {
-      const endpoint = stdioEndpoint(registry, path);
+      const endpoint = hostedEndpoint(registry, path);
       if (endpoint && isDeepStrictEqual(endpoint, one.endpoint)) continue;
       hosted.delete(path);
       void end(one);
@@ -132,6 +141,11 @@ export async function startStdioHost(options: StdioHostOptions): Promise<Stoppab
     server.closeAllConnections();
     rmSync(options.socketPath, { force: true });
   }
+}
+
+/** Sessions of old-era clients have a process each in any case. */
+function whose(endpoint: HostedEndpoint, principal: string | string[] | undefined): string {
+  return endpoint.transport === "stdio" && endpoint.perPrincipal && typeof principal === "string" ? principal : "";
 }
 
 function listen(server: Server, path: string): Promise<void> {

@@ -1,8 +1,9 @@
 import type { Clock } from "../../../collector/kernel/clock.ts";
-import type { Logger } from "../../../collector/kernel/log.ts";
 import type { JsonObject } from "../../transport/envelope.ts";
-import type { ResolvedCommand } from "../../registry/resolve-command.ts";
-import { startChild, type Child } from "./child.ts";
+import type { Child } from "./child.ts";
+
+/** Starts a process, or opens a connection. Throws where what the registry says can't be resolved. */
+export type OpenChild = (onMessage: (message: JsonObject) => void) => Child;
 
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 10_000;
@@ -11,31 +12,27 @@ const HEALTHY_MS = 5000;
 
 /**
  * Starts the children of one server, at most so many at once, and with growing pauses while they end as soon as they
- * start. Throws what `resolve` throws.
+ * start. Throws what `open` throws.
  */
 export class Launcher {
-  readonly #resolve: () => ResolvedCommand;
+  readonly #open: OpenChild;
   readonly #maxProcesses: number;
-  readonly #maxLineBytes: number;
   readonly #clock: Clock;
-  readonly #logger: Logger;
   readonly #children = new Set<Child>();
   #failures = 0;
   #notBeforeMs = 0;
 
-  constructor(options: { resolve: () => ResolvedCommand; maxProcesses: number; maxLineBytes: number; clock: Clock; logger: Logger }) {
-    this.#resolve = options.resolve;
+  constructor(options: { open: OpenChild; maxProcesses: number; clock: Clock }) {
+    this.#open = options.open;
     this.#maxProcesses = options.maxProcesses;
-    this.#maxLineBytes = options.maxLineBytes;
     this.#clock = options.clock;
-    this.#logger = options.logger;
   }
 
   /** Null while there are too many children, or while it is too early for another try. */
   start(onMessage: (message: JsonObject) => void): Child | null {
     const startedMs = this.#clock.nowMs();
     if (this.#children.size >= this.#maxProcesses || startedMs < this.#notBeforeMs) return null;
-    const child = startChild({ command: this.#resolve(), onMessage, logger: this.#logger, maxLineBytes: this.#maxLineBytes });
+    const child = this.#open(onMessage);
     this.#children.add(child);
     void child.exited.then(() => {
       if (!this.#children.delete(child)) return;

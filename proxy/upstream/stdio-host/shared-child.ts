@@ -6,7 +6,7 @@ import { INVALID_PARAMS, OVERLOADED, UNSUPPORTED_VERSION, UPSTREAM_FAILED } from
 import type { Child } from "./child.ts";
 import type { Launcher } from "./launcher.ts";
 import { PendingAnswer, reply, replyError } from "./pending-answer.ts";
-import { legacyVersions, probeEra, type Probe } from "./probe.ts";
+import { legacyVersions, type Probe } from "./probe.ts";
 
 interface InFlight {
   readonly answer: PendingAnswer;
@@ -21,20 +21,36 @@ interface InFlight {
 export class SharedChild implements Stoppable {
   readonly #launcher: Launcher;
   readonly #idleMs: number;
-  readonly #probeMs: number;
+  readonly #speaks: () => Promise<Probe>;
+  readonly #onLost: () => void;
   readonly #inFlight = new Map<number, InFlight>();
-  #probe: Promise<Probe> | null = null;
   #child: Child | null = null;
+  #posting = 0;
   #lastId = 0;
   #idle: NodeJS.Timeout | undefined;
 
-  constructor(launcher: Launcher, options: { idleMs: number; probeMs: number }) {
+  constructor(launcher: Launcher, options: { idleMs: number; speaks: () => Promise<Probe>; onLost: () => void }) {
     this.#launcher = launcher;
     this.#idleMs = options.idleMs;
-    this.#probeMs = options.probeMs;
+    this.#speaks = options.speaks;
+    this.#onLost = options.onLost;
+  }
+
+  /** It has a child, or is about to. */
+  get inUse(): boolean {
+    return this.#child !== null || this.#posting > 0;
   }
 
   async post(message: Message, version: string, response: ServerResponse): Promise<void> {
+    this.#posting++;
+    try {
+      await this.#post(message, version, response);
+    } finally {
+      this.#posting--;
+    }
+  }
+
+  async #post(message: Message, version: string, response: ServerResponse): Promise<void> {
     const probe = await this.#speaks();
     if (response.destroyed) return;
     if (probe.kind === "unavailable") return replyError(response, 503, message.id, OVERLOADED, "No further process of this server can be started now.");
@@ -61,14 +77,6 @@ export class SharedChild implements Stoppable {
     const child = this.#child;
     this.#lost();
     if (child) await this.#launcher.stop(child);
-  }
-
-  #speaks(): Promise<Probe> {
-    this.#probe ??= probeEra(this.#launcher, this.#probeMs).then((probe) => {
-      if (probe.kind === "unavailable") this.#probe = null;
-      return probe;
-    });
-    return this.#probe;
   }
 
   #start(): Child | null {
@@ -135,6 +143,7 @@ export class SharedChild implements Stoppable {
     this.#child = null;
     for (const { answer } of this.#inFlight.values()) answer.fail();
     this.#inFlight.clear();
+    this.#onLost();
   }
 }
 

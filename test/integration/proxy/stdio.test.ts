@@ -6,7 +6,7 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { afterEach, expect, test } from "vitest";
 import { fixtureStdio } from "../../support/mcp-fixture.ts";
-import { asAlice } from "../../support/proxy-app.ts";
+import { asAlice, asBob } from "../../support/proxy-app.ts";
 import { startStdioProxy, type StdioProxy } from "../../support/stdio-host.ts";
 import { waitFor } from "../../support/wait.ts";
 
@@ -151,6 +151,39 @@ test("a program that is not there is a transport error, and is not tried in a ti
   proxy = await startStdioProxy([{ name: "nothing", command: "/nonexistent/program" }]);
   expect((await post("nothing", initialize)).status).toBe(502);
   expect((await post("nothing", initialize)).status).toBe(503);
+});
+
+test("with a process per principal, newest-era clients share one with their principal alone", async () => {
+  const pids = async (server: string) => {
+    const pidOf = async (headers: Record<string, string>) => {
+      const _meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} };
+      const answer = await post(server, { jsonrpc: "2.0", id: 1, method: "tools/list", params: { _meta } }, { "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/list", "x-signalbox-principal": "somebody-else", ...headers });
+      return ((await answer.json()) as { result: { pid: number } }).result.pid;
+    };
+    return [await pidOf(asAlice), await pidOf(asBob), await pidOf(asAlice)];
+  };
+  proxy = await startStdioProxy([{ name: "own", ...odd("modern"), perPrincipal: true }, { name: "shared", ...odd("modern") }]);
+  const [alice, bob, again] = await pids("own");
+  expect(alice).not.toBe(bob);
+  expect(again).toBe(alice);
+  expect(new Set(await pids("shared")).size).toBe(1);
+});
+
+test("no more processes are started for principals than the registry allows", async () => {
+  proxy = await startStdioProxy([{ name: "own", ...odd("modern"), perPrincipal: true, maxProcesses: 1 }]);
+  const list = (headers: Record<string, string>) => {
+    const _meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} };
+    return post("own", { jsonrpc: "2.0", id: 1, method: "tools/list", params: { _meta } }, { "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/list", ...headers });
+  };
+  expect((await list(asAlice)).status).toBe(200);
+  expect((await list(asBob)).status).toBe(503);
+});
+
+test("a server that holds more memory than it may is ended, and its call is on record", async () => {
+  proxy = await startStdioProxy([{ name: "hoard", ...odd("hoard"), maxMemoryBytes: 300 * 1024 * 1024 }]);
+  const headers = await session("hoard");
+  expect((await post("hoard", { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "x" } }, headers)).status).toBe(502);
+  expect(proxy.audit.records.at(-1)).toMatchObject({ method: "tools/call", outcome: "transport_error" });
 });
 
 test("closing the response tells a server to cancel", async () => {

@@ -1,7 +1,7 @@
 const LF = 0x0a;
 
 /**
- * Cuts what a child writes into lines of at most `maxBytes`, wherever its chunks end. Throws RangeError for a longer one:
+ * Cuts what arrives over a pipe into lines of at most `maxBytes`, wherever its chunks end. Throws RangeError for a longer one:
  * what follows can't be trusted to be a message then.
  */
 export class Lines {
