@@ -80,11 +80,7 @@ export const analyticsConfigSchema = z.strictObject({
     .prefault({}),
   volume: z
     .strictObject({
-      historyMs: ms.default(21 * days),
       latenessMs: ms.default(2 * minutes),
-      minHours: count.default(48),
-      hourOfDayHours: count.default(7 * 24),
-      kindOfDayHours: count.default(14 * 24),
       minRatio: z.number().min(1).default(3),
       minExcess: z.number().nonnegative().default(100),
       maxShare: z.number().nonnegative().max(1).default(0.1),

@@ -22,7 +22,7 @@ export function createJobs(config: AnalyticsConfig): Job[] {
     errorSpikes(config.errorSpikes),
     latencyDrift(config.latencyDrift),
     unusualSequences(config.unusualSequences),
-    volume(config.volume),
+    volume(config.volume, config.baselines),
     firstUse(config.firstUse),
     retryStorms(config.retryStorms),
     scopeEscape(config.scopeEscape),

@@ -238,7 +238,7 @@ test("signalbox baseline says what is usual, from which data, since when and why
     // A time to come is answered from what there is now.
     expect(JSON.parse(await run("a", "--json", "--metric", "call_volume", "--at", "2026-02-05T12:00:00Z"))).toMatchObject([{ learntToMs: t0 + 29 * day + 10 * hour, hourMs: Date.UTC(2026, 1, 5, 12) }]);
     expect(JSON.parse(await run("a@s/t", "--json", "--metric", "error_rate", "--at", "2026-02-03T00:00:00Z"))).toMatchObject([{ kind: "agent_tool", parentKind: "tool", parent: "s/t" }]);
-    await expect(run("twin")).rejects.toThrow('"twin" is the name of server and agent');
+    await expect(run("twin")).rejects.toThrow('"twin" is the name of agent and server');
     expect(JSON.parse(await run("twin", "--kind", "agent", "--json"))).toHaveLength(3);
     await expect(run("nobody")).rejects.toThrow('nothing was recorded of an entity "nobody"');
   } finally {
