@@ -1,10 +1,11 @@
+import { readBaselines, type BaselineConfig } from "../../baseline/read.ts";
 import { loadSql } from "../../../collector/store/sql-file.ts";
 import { findingId, type Contributor, type Finding } from "../../findings/finding.ts";
 import { readHealth, severityOf } from "../../findings/health.ts";
 import { figure, findingTitle, ratio } from "../../findings/title.ts";
 import type { Job, JobContext } from "../../schedule/job.ts";
 import { decades } from "../../score/rate.ts";
-import { findDrifts, groupByServer, type Drift, type LatencyComparison, type LatencyThresholds } from "./score.ts";
+import { beyondSeason, entityOf, findDrifts, groupByServer, type Drift, type LatencyComparison, type LatencyThresholds } from "./score.ts";
 
 export interface LatencyDriftConfig extends LatencyThresholds {
   recentMs: number;
@@ -15,7 +16,7 @@ export interface LatencyDriftConfig extends LatencyThresholds {
 }
 
 const stepMs = 300_000;
-const version = "1";
+const version = "2";
 
 const comparisonSql = loadSql(new URL("./latency-drift.sql", import.meta.url));
 const evidenceSql = loadSql(new URL("./evidence.sql", import.meta.url));
@@ -23,7 +24,7 @@ const contributorsSql = loadSql(new URL("./contributors.sql", import.meta.url));
 const examplesSql = loadSql(new URL("./examples.sql", import.meta.url));
 
 /** Tools and servers whose answers take longer than before. */
-export function latencyDrift(config: LatencyDriftConfig): Job {
+export function latencyDrift(config: LatencyDriftConfig, baselines: BaselineConfig): Job {
   return {
     name: "latency-drift",
     cron: "*/5 * * * *",
@@ -39,11 +40,18 @@ export function latencyDrift(config: LatencyDriftConfig): Job {
       });
       const comparisons = rows.map(fromRow);
       const { drifts, tested } = findDrifts(comparisons, config);
-      const kept = groupByServer(drifts, comparisons, config);
+      const kept = groupByServer(await unseasonal(context, drifts, config, baselines), comparisons, config);
       context.logger.debug({ tested, drifts: drifts.length, windowEnd: window.toMs }, "latency compared");
       return { findings: await Promise.all(kept.map((drift) => toFinding(context, config, drift, tested))) };
     },
   };
+}
+
+/** The baselines are read only where something drifted, since they can only take drifts away. */
+async function unseasonal({ store, window, nowMs }: JobContext, drifts: readonly Drift[], config: LatencyDriftConfig, baselines: BaselineConfig): Promise<readonly Drift[]> {
+  if (drifts.length === 0) return drifts;
+  const question = { atMs: window.fromMs, untilMs: window.fromMs, asOfMs: nowMs, metrics: ["upstream_ms"], kinds: ["tool", "server"] } as const;
+  return beyondSeason(drifts, (await readBaselines(store, question, baselines)).map(({ own }) => own), config);
 }
 
 interface ComparisonRow {
@@ -82,8 +90,8 @@ function fromRow(row: ComparisonRow): LatencyComparison {
   };
 }
 
-function rangeOf({ window }: JobContext, config: LatencyDriftConfig): Record<string, number> {
-  return { baseline_from_ms: window.fromMs - config.baselineMs, recent_from_ms: window.fromMs, window_end_ms: window.toMs };
+function rangeOf({ window, nowMs }: JobContext, config: LatencyDriftConfig): Record<string, number> {
+  return { baseline_from_ms: window.fromMs - config.baselineMs, recent_from_ms: window.fromMs, window_end_ms: window.toMs, as_of_ms: nowMs };
 }
 
 async function toFinding(context: JobContext, config: LatencyDriftConfig, drift: Drift, tested: number): Promise<Finding> {
@@ -91,7 +99,7 @@ async function toFinding(context: JobContext, config: LatencyDriftConfig, drift:
   const { comparison: c, moved } = drift;
   const range = rangeOf(context, config);
   const [actual, expected] = moved === "p50" ? [c.p50Ms, c.baseP50Ms] : [c.p90Ms, c.baseP90Ms];
-  const entity = c.entityKind === "server" ? c.server : `${c.server}/${c.tool}`;
+  const entity = entityOf(c);
   const of = { server: c.server, tool: c.tool };
   const coldStart = c.baselineSteps < config.warmSteps;
   const health = await readHealth(store, { historyFromMs: range.baseline_from_ms!, windowStartMs: window.fromMs, windowEndMs: window.toMs }, coldStart);
