@@ -1,30 +1,19 @@
--- question: What happened in each hour to each server, tool, agent, class of tasks and their pairs, and which hours are an incident's?
--- params: from_ms, to_ms (Unix milliseconds, whole hours); as_of_ms: incidents are named that were known then; kinds ([] for
---   all); latency: whether the upstream's time is asked for too
+-- question: What happened in each hour to each server, tool, agent, class of tasks and their pairs?
+-- params: from_ms, to_ms (Unix milliseconds, whole hours); kinds ([] for all); latency: whether the upstream's time is asked for too
 -- out: kind, entity, parent_kind, parent; hours: [[hours since from_ms, calls, denied, forwarded, failed]]; latencies: [[hours since
---   from_ms, p50 and p95 in ms, calls]]; left_out: [[hours since from_ms, incident]]. Hours without calls are left out.
--- scans: calls_1h and, for servers and tools, latency_1h between from_ms and to_ms, 8 columns and a sketch; incident_hours
+--   from_ms, p50 and p95 in ms, calls]]. Hours without calls are left out.
+-- scans: calls_1h and, for servers and tools, latency_1h between from_ms and to_ms, 8 columns and a sketch
 WITH
     fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC') AS range_from,
-    fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC') AS range_to,
-    (
-        SELECT CAST(groupArray((mark, hours_of)), 'Map(String, Array(Tuple(UInt16, String)))')
-        FROM
-        (
-            SELECT mark, groupArray((toUInt16(intDiv(toUnixTimestamp(hour) - toUnixTimestamp(range_from), 3600)), incident_id)) AS hours_of
-            FROM incident_hours(as_of_ms = {as_of_ms:Int64}, from_ms = {from_ms:Int64}, to_ms = {to_ms:Int64})
-            GROUP BY mark
-        )
-    ) AS incidents_of
+    fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC') AS range_to
 SELECT
     kind, entity, parent_kind, parent,
     arraySort(groupArrayIf((number, calls, denied, forwarded, failed), calls > 0)) AS hours,
-    arraySort(groupArrayIf((number, at_ms[1], at_ms[2], answered), answered > 0)) AS latencies,
-    arraySort(arrayDistinct(arrayFlatten(arrayMap(mark -> incidents_of[mark], any(marks))))) AS left_out
+    arraySort(groupArrayIf((number, at_ms[1], at_ms[2], answered), answered > 0)) AS latencies
 FROM
 (
     SELECT
-        part.1 AS kind, part.2 AS entity, part.3 AS parent_kind, part.4 AS parent, part.5 AS marks,
+        part.1 AS kind, part.2 AS entity, part.3 AS parent_kind, part.4 AS parent,
         toUInt16(intDiv(toUnixTimestamp(hour) - toUnixTimestamp(range_from), 3600)) AS number,
         toFloat64(sum(c.calls)) AS calls,
         toFloat64(sumIf(c.calls, decision = 'deny')) AS denied,
@@ -35,32 +24,32 @@ FROM
         0. AS answered
     FROM calls_1h AS c
     ARRAY JOIN arrayFilter(p -> p.2 != '' AND (empty({kinds:Array(String)}) OR has({kinds:Array(String)}, p.1)), [
-        ('all', 'all', '', '', ['']),
-        ('server', toString(server), 'all', 'all', [concat('server:', server)]),
-        ('agent', toString(agent), 'all', 'all', [concat('agent:', agent)]),
-        ('task_class', toString(task_class), 'all', 'all', [concat('task_class:', task_class)]),
-        ('tool', if(tool = '' OR server = '', '', concat(server, '/', tool)), 'server', toString(server), [concat('tool:', server, '/', tool), concat('tools of:', server)]),
-        ('agent_server', if(agent = '' OR server = '', '', concat(agent, '@', server)), 'server', toString(server), [concat('agent:', agent), concat('server:', server)]),
-        ('agent_tool', if(agent = '' OR tool = '' OR server = '', '', concat(agent, '@', server, '/', tool)), 'tool', concat(server, '/', tool), [concat('agent:', agent), concat('tool:', server, '/', tool), concat('tools of:', server)]),
-        ('task_class_tool', if(task_class = '' OR tool = '' OR server = '', '', concat(task_class, '@', server, '/', tool)), 'tool', concat(server, '/', tool), [concat('task_class:', task_class), concat('tool:', server, '/', tool), concat('tools of:', server)])
+        ('all', 'all', '', ''),
+        ('server', toString(server), 'all', 'all'),
+        ('agent', toString(agent), 'all', 'all'),
+        ('task_class', toString(task_class), 'all', 'all'),
+        ('tool', if(tool = '' OR server = '', '', concat(server, '/', tool)), 'server', toString(server)),
+        ('agent_server', if(agent = '' OR server = '', '', concat(agent, '@', server)), 'server', toString(server)),
+        ('agent_tool', if(agent = '' OR tool = '' OR server = '', '', concat(agent, '@', server, '/', tool)), 'tool', concat(server, '/', tool)),
+        ('task_class_tool', if(task_class = '' OR tool = '' OR server = '', '', concat(task_class, '@', server, '/', tool)), 'tool', concat(server, '/', tool))
     ]) AS part
     WHERE hour >= range_from AND hour < range_to AND method IN ('tools/call', 'resources/read', 'prompts/get')
-    GROUP BY kind, entity, parent_kind, parent, marks, number
+    GROUP BY kind, entity, parent_kind, parent, number
     UNION ALL
     SELECT
-        part.1 AS kind, part.2 AS entity, part.3 AS parent_kind, part.4 AS parent, part.5 AS marks,
+        part.1 AS kind, part.2 AS entity, part.3 AS parent_kind, part.4 AS parent,
         toUInt16(intDiv(toUnixTimestamp(hour) - toUnixTimestamp(range_from), 3600)) AS number,
         0. AS calls, 0. AS denied, 0. AS forwarded, 0. AS failed,
         arrayMap(us -> toFloat64(us) / 1000, quantilesTDigestMerge(0.5, 0.95, 0.99)(upstream_us)) AS at_ms,
         toFloat64(sum(l.calls)) AS answered
     FROM latency_1h AS l
     ARRAY JOIN arrayFilter(p -> p.2 != '' AND (empty({kinds:Array(String)}) OR has({kinds:Array(String)}, p.1)), [
-        ('all', 'all', '', '', ['']),
-        ('server', toString(server), 'all', 'all', [concat('server:', server)]),
-        ('tool', if(tool = '' OR server = '', '', concat(server, '/', tool)), 'server', toString(server), [concat('tool:', server, '/', tool), concat('tools of:', server)])
+        ('all', 'all', '', ''),
+        ('server', toString(server), 'all', 'all'),
+        ('tool', if(tool = '' OR server = '', '', concat(server, '/', tool)), 'server', toString(server))
     ]) AS part
     WHERE hour >= range_from AND hour < range_to AND {latency:Bool}
-    GROUP BY kind, entity, parent_kind, parent, marks, number
+    GROUP BY kind, entity, parent_kind, parent, number
 )
 GROUP BY kind, entity, parent_kind, parent
 ORDER BY kind, entity

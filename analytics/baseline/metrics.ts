@@ -13,7 +13,7 @@ export interface Observation {
   readonly weight: number;
 }
 
-/** One entity's hours, as hours.sql returns them. */
+/** One entity's hours, as hours.sql returns them, and those of known incidents. */
 export interface EntityHours {
   readonly kind: EntityKind;
   readonly entity: string;
@@ -23,8 +23,8 @@ export interface EntityHours {
   readonly hours: readonly (readonly [number, number, number, number, number])[];
   /** [hours since the range began, p50 and p95 in ms, calls] */
   readonly latencies: readonly (readonly [number, number, number, number])[];
-  /** [hours since the range began, incident] */
-  readonly leftOut: readonly (readonly [number, string])[];
+  /** Hours since 1970, with their incident. */
+  readonly leftOut: ReadonlyMap<number, string>;
 }
 
 export interface HourRange {
@@ -35,9 +35,8 @@ export interface HourRange {
 
 /** The hours of one metric since the entity's first, without those of incidents. Empty where it has none. */
 export function observationsOf(row: EntityHours, metric: Metric, range: HourRange): Observation[] {
-  const out = new Set(row.leftOut.map(([offset]) => offset));
   return all(row, metric, range)
-    .filter(({ hour }) => !out.has(hour - range.from))
+    .filter(({ hour }) => !row.leftOut.has(hour))
     .sort((a, b) => a.hour - b.hour);
 }
 

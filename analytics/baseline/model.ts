@@ -71,12 +71,11 @@ const median = (values: readonly number[]): number => quantileSorted(sorted(valu
 export function learn(row: EntityHours, metric: Metric, hour: number, range: HourRange, limits: ModelLimits): Learnt | undefined {
   const observed = observationsOf(row, metric, range);
   if (observed.length === 0) return undefined;
-  const leftOut = new Map(row.leftOut.map(([offset, incident]) => [range.from + offset, incident]));
   const firstHour = range.from + Math.min(...row.hours.map(([offset]) => offset), ...row.latencies.map(([offset]) => offset));
-  const shift = findShift(metric, observed, range, new Set(leftOut.keys()));
+  const shift = findShift(metric, observed, range, new Set(row.leftOut.keys()));
   const since = Math.max(firstHour, shift === undefined ? 0 : shift.day * 24);
   const kept = observed.filter((o) => o.hour >= since);
-  const out = [...leftOut].filter(([at]) => at >= since && at < range.to);
+  const out = [...row.leftOut].filter(([at]) => at >= since && at < range.to);
   const hoursKnown = range.to - since - out.length;
   const { level, why } = seasonOf(kept, hoursKnown, hour, limits);
   return {

@@ -1,5 +1,6 @@
 import { loadSql } from "../../collector/store/sql-file.ts";
 import type { Store } from "../../collector/store/client.ts";
+import { hoursOutOf, readIncidentHours, type IncidentHours } from "./incidents.ts";
 import { metrics as allMetrics, type EntityHours, type EntityKind, type Metric } from "./metrics.ts";
 import { learn, toBaselines, type Baseline, type Learnt, type ModelLimits } from "./model.ts";
 
@@ -28,7 +29,6 @@ interface HoursRow {
   parent: string;
   hours: [number, number, number, number, number][];
   latencies: [number, number, number, number][];
-  left_out: [number, string][];
 }
 
 /**
@@ -40,18 +40,18 @@ export async function readBaselines(store: Store, question: BaselineQuestion, co
   const hour = Math.floor(question.atMs / hourMs);
   const to = Math.min(hour, Math.floor(question.untilMs / hourMs));
   const range = { from: to - Math.floor(config.historyMs / hourMs), to };
+  const incidents = await readIncidentHours(store, { asOfMs: question.asOfMs, fromMs: range.from * hourMs, toMs: range.to * hourMs });
   const all: Learnt[] = [];
   const rows = store.stream<HoursRow>(hoursSql, {
     from_ms: range.from * hourMs,
     to_ms: range.to * hourMs,
-    as_of_ms: question.asOfMs,
     kinds,
     latency: metrics.some((metric) => metric === "upstream_ms" || metric === "upstream_p95_ms"),
   });
   for await (const batch of rows) {
     for (const row of batch) {
       for (const metric of metrics) {
-        const learnt = learn(toHours(row), metric, hour, range, config);
+        const learnt = learn(toHours(row, incidents), metric, hour, range, config);
         if (learnt !== undefined) all.push(learnt);
       }
     }
@@ -59,4 +59,6 @@ export async function readBaselines(store: Store, question: BaselineQuestion, co
   return toBaselines(all, config);
 }
 
-const toHours = ({ kind, entity, parent_kind, parent, hours, latencies, left_out }: HoursRow): EntityHours => ({ kind, entity, parentKind: parent_kind, parent, hours, latencies, leftOut: left_out });
+function toHours({ kind, entity, parent_kind, parent, hours, latencies }: HoursRow, incidents: IncidentHours): EntityHours {
+  return { kind, entity, parentKind: parent_kind, parent, hours, latencies, leftOut: hoursOutOf(incidents, { kind, entity, parent }) };
+}

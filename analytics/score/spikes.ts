@@ -114,7 +114,7 @@ const explains = 0.8;
 /** From what everybody shares to the one that acts. */
 const specificity = { server: 0, tool: 1, agent: 2 } as const;
 
-export const nameOf = ({ entityKind, agent, server, tool }: RateSeries): string =>
+export const nameOf = ({ entityKind, agent, server, tool }: Pick<RateSeries, "entityKind" | "agent" | "server" | "tool">): string =>
   entityKind === "agent" ? agent : entityKind === "tool" ? `${server}/${tool}` : server;
 
 /**

@@ -1,16 +1,11 @@
 -- question: How many forwarded calls failed per tool and per server, in each five minutes up to the end of the window?
--- params: history_from_ms, window_end_ms (Unix milliseconds); newest: so many of the last buckets are "now"; as_of_ms: hours of
---   incidents that were known then are no history
+-- params: history_from_ms, window_end_ms (Unix milliseconds); newest: so many of the last buckets are "now"
 -- out: entity_kind, agent (always ''), server, tool; newest: [[age, calls, hits]] with age 0 the last bucket; history: the same
 --   for older buckets, empty where nothing failed in the last bucket, since nothing can be found there
--- scans: incident_hours; calls_1m from history_from to window_end, 5 columns; one group an entity and bucket
+-- scans: calls_1m from history_from to window_end, 5 columns; one group an entity and bucket
 WITH
     fromUnixTimestamp64Milli({history_from_ms:Int64}, 'UTC') AS history_from,
-    fromUnixTimestamp64Milli({window_end_ms:Int64}, 'UTC') AS window_end,
-    (
-        SELECT CAST(groupArray((mark, hours)), 'Map(String, Array(DateTime(\'UTC\')))')
-        FROM (SELECT mark, groupUniqArray(hour) AS hours FROM incident_hours(as_of_ms = {as_of_ms:Int64}, from_ms = {history_from_ms:Int64}, to_ms = {window_end_ms:Int64}) GROUP BY mark)
-    ) AS left_out
+    fromUnixTimestamp64Milli({window_end_ms:Int64}, 'UTC') AS window_end
 SELECT
     if(entity_tool = '', 'server', 'tool') AS entity_kind,
     '' AS agent,
@@ -33,10 +28,6 @@ FROM
         -- What was refused, held or called off never had a chance to fail.
         AND outcome NOT IN ('denied', 'held', 'cancelled', 'interrupted')
     GROUP BY entity_server, entity_tool, age
-    HAVING age < {newest:UInt32} OR NOT arrayExists(
-        mark -> has(left_out[mark], toDateTime(intDiv(toUnixTimestamp(window_end) - (age + 1) * 300, 3600) * 3600, 'UTC')),
-        if(entity_tool = '', [concat('server:', entity_server)], [concat('tool:', entity_server, '/', entity_tool), concat('tools of:', entity_server)])
-    )
 )
 GROUP BY entity_server, entity_tool
 HAVING sumIf(total, age = 0) > 0

@@ -1,4 +1,6 @@
+import { readIncidentHours, stretchesOf } from "../../baseline/incidents.ts";
 import { readBaselines, type BaselineConfig } from "../../baseline/read.ts";
+import type { Store } from "../../../collector/store/client.ts";
 import { loadSql } from "../../../collector/store/sql-file.ts";
 import { findingId, type Contributor, type Finding } from "../../findings/finding.ts";
 import { readHealth, severityOf } from "../../findings/health.ts";
@@ -16,6 +18,7 @@ export interface LatencyDriftConfig extends LatencyThresholds {
 }
 
 const stepMs = 300_000;
+const maxStretches = 100;
 const version = "2";
 
 const comparisonSql = loadSql(new URL("./latency-drift.sql", import.meta.url));
@@ -33,8 +36,10 @@ export function latencyDrift(config: LatencyDriftConfig, baselines: BaselineConf
     latenessMs: config.latenessMs,
     async run(context) {
       const { store, window } = context;
+      const { as_of_ms, ...range } = rangeOf(context, config);
       const rows = await store.query<ComparisonRow>(comparisonSql, {
-        ...rangeOf(context, config),
+        ...range,
+        ...(await leftOut(store, as_of_ms, range)),
         min_recent: config.minRecentCalls,
         min_baseline: config.minBaselineCalls,
       });
@@ -90,7 +95,15 @@ function fromRow(row: ComparisonRow): LatencyComparison {
   };
 }
 
-function rangeOf({ window, nowMs }: JobContext, config: LatencyDriftConfig): Record<string, number> {
+/** Stretches of hours of known incidents, by whose they are. They go with the query's address, which has an end. */
+async function leftOut(store: Store, asOfMs: number, range: { baseline_from_ms: number; recent_from_ms: number }): Promise<Record<"out_marks" | "out_from" | "out_to", (string | number)[]>> {
+  const incidents = await readIncidentHours(store, { asOfMs, fromMs: range.baseline_from_ms, toMs: range.recent_from_ms });
+  const stretches = [...incidents].flatMap(([mark, hours]) => (/^tools?( of)?:|^server:/.test(mark) ? stretchesOf([...hours.keys()]).map((hoursOut) => ({ mark, ...hoursOut })) : []));
+  const kept = stretches.slice(0, maxStretches);
+  return { out_marks: kept.map((s) => s.mark), out_from: kept.map((s) => s.from), out_to: kept.map((s) => s.to) };
+}
+
+function rangeOf({ window, nowMs }: JobContext, config: LatencyDriftConfig) {
   return { baseline_from_ms: window.fromMs - config.baselineMs, recent_from_ms: window.fromMs, window_end_ms: window.toMs, as_of_ms: nowMs };
 }
 
@@ -102,7 +115,7 @@ async function toFinding(context: JobContext, config: LatencyDriftConfig, drift:
   const entity = entityOf(c);
   const of = { server: c.server, tool: c.tool };
   const coldStart = c.baselineSteps < config.warmSteps;
-  const health = await readHealth(store, { historyFromMs: range.baseline_from_ms!, windowStartMs: window.fromMs, windowEndMs: window.toMs }, coldStart);
+  const health = await readHealth(store, { historyFromMs: range.baseline_from_ms, windowStartMs: window.fromMs, windowEndMs: window.toMs }, coldStart);
   const contributors = await store.query<{ dimension: string; value: string; window_share: number; baseline_share: number; excess_share: number }>(
     contributorsSql,
     { ...range, ...of, expected_us: c.baseP50Ms * 1000 },

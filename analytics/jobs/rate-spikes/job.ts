@@ -1,3 +1,4 @@
+import { hoursOutOf, readIncidentHours } from "../../baseline/incidents.ts";
 import type { EntityKind } from "../../baseline/metrics.ts";
 import { readBaselines, type BaselineConfig } from "../../baseline/read.ts";
 import type { SqlFile } from "../../../collector/store/sql-file.ts";
@@ -36,7 +37,8 @@ export interface CountedAs {
 }
 
 const bucketMs = 300_000;
-const dayMs = 86_400_000;
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
 const version = "2";
 
 /** Entities of which far more calls are hits than before, by the over-dispersed rate. */
@@ -91,11 +93,15 @@ interface SeriesRow {
 
 async function readSeries({ store, window, nowMs }: JobContext, counted: CountedAs, config: RateSpikesConfig): Promise<AgedSeries[]> {
   const historyFromMs = window.toMs - config.historyMs;
-  const rows = await store.query<SeriesRow>(counted.series, { history_from_ms: historyFromMs, window_end_ms: window.toMs, newest: longestSpan, as_of_ms: nowMs });
+  const rows = await store.query<SeriesRow>(counted.series, { history_from_ms: historyFromMs, window_end_ms: window.toMs, newest: longestSpan });
+  const incidents = await readIncidentHours(store, { asOfMs: nowMs, fromMs: historyFromMs, toMs: window.toMs });
   return rows.map((row) => {
     const newest: Bucket[] = Array.from({ length: longestSpan }, () => ({ total: 0, hits: 0 }));
     for (const [age, total, hits] of row.newest) newest[longestSpan - 1 - age] = { total, hits };
-    const history = row.history.map(([age, total, hits]) => ({ total, hits, atMs: window.toMs - (age + 1) * bucketMs }));
+    const out = hoursOutOf(incidents, { kind: row.entity_kind, entity: nameOf({ ...row, entityKind: row.entity_kind }), parent: "" });
+    const history = row.history
+      .map(([age, total, hits]) => ({ total, hits, atMs: window.toMs - (age + 1) * bucketMs }))
+      .filter((bucket) => !out.has(Math.floor(bucket.atMs / hourMs)));
     return { entityKind: row.entity_kind, agent: row.agent, server: row.server, tool: row.tool, newest, history, historyFromMs };
   });
 }
