@@ -4,6 +4,7 @@ import { SignalboxError } from "../collector/kernel/errors.ts";
 import { createStoreClient } from "../collector/store/client.ts";
 import { storeConfigSchema } from "../collector/config.ts";
 import { registerBacktest } from "./backtest/command.ts";
+import { registerBaseline } from "./baseline/command.ts";
 import { registerBlastRadius } from "./blast-radius/command.ts";
 import { analyticsConfigSchema } from "./config.ts";
 import { writeRows, type Row } from "./eval/rows.ts";
@@ -20,6 +21,7 @@ export const registerAnalytics: RegisterCommands = (program, context) => {
   registerEval(program, context);
   registerBacktest(program, context);
   registerBlastRadius(program, context);
+  registerBaseline(program, context);
 };
 
 function registerJobs(program: Command, context: CommandContext): void {

@@ -31,8 +31,22 @@ export const analyticsConfigSchema = z.strictObject({
   /** After a longer pause older windows are left out. */
   maxCatchUpMs: ms.default(24 * hours),
   stopDeadlineMs: ms.default(20_000),
+  /** What is usual, hour by hour: for the job of this name and for the detectors that compare with it. */
   baselines: z
-    .strictObject({ historyMs: ms.default(7 * days), latenessMs: ms.default(2 * minutes), minBuckets: count.default(12) })
+    .strictObject({
+      /** Five weeks give an hour of the week four like it, with one to spare. */
+      historyMs: ms.default(35 * days),
+      latenessMs: ms.default(2 * minutes),
+      /** Hours of history below which it is a cold start, and from which on hours are compared with the same hour of other
+       * days, of other weekdays or weekends, and of other weeks. */
+      minHours: count.default(48),
+      hourOfDayHours: count.default(7 * 24),
+      kindOfDayHours: count.default(14 * 24),
+      hourOfWeekHours: count.default(28 * 24),
+      minAlike: count.default(3),
+      /** The rate of so many calls counts as much as the parent's. */
+      shrinkCalls: count.default(100),
+    })
     .prefault({}),
   denialSpikes: rateSpikes(5),
   // Errors come in bad hours: over two weeks of eight tools with four times the errors in every twentieth hour, an excess of
@@ -66,11 +80,7 @@ export const analyticsConfigSchema = z.strictObject({
     .prefault({}),
   volume: z
     .strictObject({
-      historyMs: ms.default(21 * days),
       latenessMs: ms.default(2 * minutes),
-      minHours: count.default(48),
-      hourOfDayHours: count.default(7 * 24),
-      kindOfDayHours: count.default(14 * 24),
       minRatio: z.number().min(1).default(3),
       minExcess: z.number().nonnegative().default(100),
       maxShare: z.number().nonnegative().max(1).default(0.1),

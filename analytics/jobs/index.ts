@@ -19,11 +19,11 @@ import { volume } from "./volume/job.ts";
 export function createJobs(config: AnalyticsConfig): Job[] {
   const all: Job[] = [
     baselines(config.baselines),
-    denialSpikes(config.denialSpikes),
-    errorSpikes(config.errorSpikes),
-    latencyDrift(config.latencyDrift),
+    denialSpikes(config.denialSpikes, config.baselines),
+    errorSpikes(config.errorSpikes, config.baselines),
+    latencyDrift(config.latencyDrift, config.baselines),
     unusualSequences(config.unusualSequences),
-    volume(config.volume),
+    volume(config.volume, config.baselines),
     firstUse(config.firstUse),
     retryStorms(config.retryStorms),
     scopeEscape(config.scopeEscape),

@@ -26,8 +26,8 @@ export interface SpikeThresholds {
   minCalls: number;
 }
 
-export interface Spike {
-  series: RateSeries;
+export interface Spike<S extends RateSeries = RateSeries> {
+  series: S;
   span: number;
   calls: number;
   hits: number;
@@ -45,7 +45,7 @@ export interface Spike {
 }
 
 /** Spikes among everything that had calls in the newest bucket; all of it counts as tested. */
-export function findSpikes(all: readonly RateSeries[], limits: SpikeThresholds): { spikes: Spike[]; tested: number } {
+export function findSpikes<S extends RateSeries>(all: readonly S[], limits: SpikeThresholds): { spikes: Spike<S>[]; tested: number } {
   const tested = all.filter((s) => (s.newest.at(-1)?.total ?? 0) > 0);
   const judged = tested.map((series) => judge(series, limits));
   const qs = falseDiscoveryRates(judged.map((j) => j.p));
@@ -55,7 +55,7 @@ export function findSpikes(all: readonly RateSeries[], limits: SpikeThresholds):
   return { spikes: spikes.sort((a, b) => b.score - a.score), tested: tested.length };
 }
 
-function judge(series: RateSeries, limits: SpikeThresholds): Spike {
+function judge<S extends RateSeries>(series: S, limits: SpikeThresholds): Spike<S> {
   const moments = new RateMoments();
   for (const bucket of series.history) moments.add(bucket);
   const baseline = moments.baseline();
@@ -114,7 +114,7 @@ const explains = 0.8;
 /** From what everybody shares to the one that acts. */
 const specificity = { server: 0, tool: 1, agent: 2 } as const;
 
-const nameOf = ({ entityKind, agent, server, tool }: RateSeries): string =>
+export const nameOf = ({ entityKind, agent, server, tool }: Pick<RateSeries, "entityKind" | "agent" | "server" | "tool">): string =>
   entityKind === "agent" ? agent : entityKind === "tool" ? `${server}/${tool}` : server;
 
 /**

@@ -1,3 +1,4 @@
+import type { BaselineConfig } from "../../baseline/read.ts";
 import { loadSql } from "../../../collector/store/sql-file.ts";
 import type { Job } from "../../schedule/job.ts";
 import { rateSpikes, type RateSpikesConfig } from "../rate-spikes/job.ts";
@@ -10,6 +11,7 @@ const counted = {
   unit: "denials",
   verb: "were denied",
   among: "agents and tools",
+  baseline: { metric: "denial_rate", kinds: ["agent", "tool"] },
   series: sql("denial-spikes"),
   evidence: sql("evidence"),
   contributors: sql("contributors"),
@@ -17,4 +19,4 @@ const counted = {
 } as const;
 
 /** Agents and tools that are denied far more often than before. */
-export const denialSpikes = (config: RateSpikesConfig): Job => rateSpikes(counted, config);
+export const denialSpikes = (config: RateSpikesConfig, baselines: BaselineConfig): Job => rateSpikes(counted, config, baselines);

@@ -1,3 +1,4 @@
+import type { BaselineConfig } from "../../baseline/read.ts";
 import { loadSql } from "../../../collector/store/sql-file.ts";
 import type { Job } from "../../schedule/job.ts";
 import { rateSpikes, type RateSpikesConfig } from "../rate-spikes/job.ts";
@@ -10,6 +11,7 @@ const counted = {
   unit: "errors",
   verb: "failed",
   among: "tools and servers",
+  baseline: { metric: "error_rate", kinds: ["tool", "server"] },
   series: sql("error-spikes"),
   evidence: sql("evidence"),
   contributors: sql("contributors"),
@@ -17,4 +19,4 @@ const counted = {
 } as const;
 
 /** Tools and servers whose forwarded calls fail far more often than before. */
-export const errorSpikes = (config: RateSpikesConfig): Job => rateSpikes(counted, config);
+export const errorSpikes = (config: RateSpikesConfig, baselines: BaselineConfig): Job => rateSpikes(counted, config, baselines);

@@ -1,10 +1,13 @@
+import { readIncidentHours, stretchesOf } from "../../baseline/incidents.ts";
+import { readBaselines, type BaselineConfig } from "../../baseline/read.ts";
+import type { Store } from "../../../collector/store/client.ts";
 import { loadSql } from "../../../collector/store/sql-file.ts";
 import { findingId, type Contributor, type Finding } from "../../findings/finding.ts";
 import { readHealth, severityOf } from "../../findings/health.ts";
 import { figure, findingTitle, ratio } from "../../findings/title.ts";
 import type { Job, JobContext } from "../../schedule/job.ts";
 import { decades } from "../../score/rate.ts";
-import { findDrifts, groupByServer, type Drift, type LatencyComparison, type LatencyThresholds } from "./score.ts";
+import { beyondSeason, entityOf, findDrifts, groupByServer, type Drift, type LatencyComparison, type LatencyThresholds } from "./score.ts";
 
 export interface LatencyDriftConfig extends LatencyThresholds {
   recentMs: number;
@@ -15,7 +18,8 @@ export interface LatencyDriftConfig extends LatencyThresholds {
 }
 
 const stepMs = 300_000;
-const version = "1";
+const maxStretches = 100;
+const version = "2";
 
 const comparisonSql = loadSql(new URL("./latency-drift.sql", import.meta.url));
 const evidenceSql = loadSql(new URL("./evidence.sql", import.meta.url));
@@ -23,7 +27,7 @@ const contributorsSql = loadSql(new URL("./contributors.sql", import.meta.url));
 const examplesSql = loadSql(new URL("./examples.sql", import.meta.url));
 
 /** Tools and servers whose answers take longer than before. */
-export function latencyDrift(config: LatencyDriftConfig): Job {
+export function latencyDrift(config: LatencyDriftConfig, baselines: BaselineConfig): Job {
   return {
     name: "latency-drift",
     cron: "*/5 * * * *",
@@ -32,18 +36,27 @@ export function latencyDrift(config: LatencyDriftConfig): Job {
     latenessMs: config.latenessMs,
     async run(context) {
       const { store, window } = context;
+      const { as_of_ms, ...range } = rangeOf(context, config);
       const rows = await store.query<ComparisonRow>(comparisonSql, {
-        ...rangeOf(context, config),
+        ...range,
+        ...(await leftOut(store, as_of_ms, range)),
         min_recent: config.minRecentCalls,
         min_baseline: config.minBaselineCalls,
       });
       const comparisons = rows.map(fromRow);
       const { drifts, tested } = findDrifts(comparisons, config);
-      const kept = groupByServer(drifts, comparisons, config);
+      const kept = groupByServer(await unseasonal(context, drifts, config, baselines), comparisons, config);
       context.logger.debug({ tested, drifts: drifts.length, windowEnd: window.toMs }, "latency compared");
       return { findings: await Promise.all(kept.map((drift) => toFinding(context, config, drift, tested))) };
     },
   };
+}
+
+/** The baselines are read only where something drifted, since they can only take drifts away. */
+async function unseasonal({ store, window, nowMs }: JobContext, drifts: readonly Drift[], config: LatencyDriftConfig, baselines: BaselineConfig): Promise<readonly Drift[]> {
+  if (drifts.length === 0) return drifts;
+  const question = { atMs: window.fromMs, untilMs: window.fromMs, asOfMs: nowMs, metrics: ["upstream_ms"], kinds: ["tool", "server"] } as const;
+  return beyondSeason(drifts, (await readBaselines(store, question, baselines)).map(({ own }) => own), config);
 }
 
 interface ComparisonRow {
@@ -82,8 +95,16 @@ function fromRow(row: ComparisonRow): LatencyComparison {
   };
 }
 
-function rangeOf({ window }: JobContext, config: LatencyDriftConfig): Record<string, number> {
-  return { baseline_from_ms: window.fromMs - config.baselineMs, recent_from_ms: window.fromMs, window_end_ms: window.toMs };
+/** Stretches of hours of known incidents, by whose they are. They go with the query's address, which has an end. */
+async function leftOut(store: Store, asOfMs: number, range: { baseline_from_ms: number; recent_from_ms: number }): Promise<Record<"out_marks" | "out_from" | "out_to", (string | number)[]>> {
+  const incidents = await readIncidentHours(store, { asOfMs, fromMs: range.baseline_from_ms, toMs: range.recent_from_ms });
+  const stretches = [...incidents].flatMap(([mark, hours]) => (/^tools?( of)?:|^server:/.test(mark) ? stretchesOf([...hours.keys()]).map((hoursOut) => ({ mark, ...hoursOut })) : []));
+  const kept = stretches.slice(0, maxStretches);
+  return { out_marks: kept.map((s) => s.mark), out_from: kept.map((s) => s.from), out_to: kept.map((s) => s.to) };
+}
+
+function rangeOf({ window, nowMs }: JobContext, config: LatencyDriftConfig) {
+  return { baseline_from_ms: window.fromMs - config.baselineMs, recent_from_ms: window.fromMs, window_end_ms: window.toMs, as_of_ms: nowMs };
 }
 
 async function toFinding(context: JobContext, config: LatencyDriftConfig, drift: Drift, tested: number): Promise<Finding> {
@@ -91,10 +112,10 @@ async function toFinding(context: JobContext, config: LatencyDriftConfig, drift:
   const { comparison: c, moved } = drift;
   const range = rangeOf(context, config);
   const [actual, expected] = moved === "p50" ? [c.p50Ms, c.baseP50Ms] : [c.p90Ms, c.baseP90Ms];
-  const entity = c.entityKind === "server" ? c.server : `${c.server}/${c.tool}`;
+  const entity = entityOf(c);
   const of = { server: c.server, tool: c.tool };
   const coldStart = c.baselineSteps < config.warmSteps;
-  const health = await readHealth(store, { historyFromMs: range.baseline_from_ms!, windowStartMs: window.fromMs, windowEndMs: window.toMs }, coldStart);
+  const health = await readHealth(store, { historyFromMs: range.baseline_from_ms, windowStartMs: window.fromMs, windowEndMs: window.toMs }, coldStart);
   const contributors = await store.query<{ dimension: string; value: string; window_share: number; baseline_share: number; excess_share: number }>(
     contributorsSql,
     { ...range, ...of, expected_us: c.baseP50Ms * 1000 },

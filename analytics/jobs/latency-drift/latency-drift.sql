@@ -1,6 +1,6 @@
 -- question: How do each tool's and each server's recent answers compare with those before?
 -- params: baseline_from_ms, recent_from_ms, window_end_ms (Unix milliseconds); min_recent, min_baseline: calls below which
---   nothing is compared
+--   nothing is compared; out_marks, out_from, out_to: hours of known incidents (numbered since 1970, half-open), left out before
 -- out: entity_kind, server, tool; calls on both sides; p50 and p90 of the upstream's time, p50 of the proxy's own, now and
 --   before, in milliseconds; p10 before; rank_p (one-sided Mann-Whitney: now is slower); baseline_steps (five minutes with calls)
 -- scans: calls from baseline_from to window_end, 6 columns, twice
@@ -15,6 +15,8 @@ WITH
         FROM calls
         ARRAY JOIN [toString(tool), ''] AS entity_tool
         WHERE ts >= baseline_from AND ts < window_end AND method = 'tools/call' AND isNotNull(upstream_us)
+            AND (ts >= recent_from OR NOT arrayExists((mark, from_hour, to_hour) -> toUnixTimestamp(ts) >= from_hour * 3600 AND toUnixTimestamp(ts) < to_hour * 3600
+            AND has(if(entity_tool = '', [concat('server:', server)], [concat('tool:', server, '/', entity_tool), concat('tools of:', server)]), mark), {out_marks:Array(String)}, {out_from:Array(UInt32)}, {out_to:Array(UInt32)}))
         GROUP BY server, entity_tool
         HAVING countIf(ts >= recent_from) >= greatest({min_recent:UInt32}, 1)
             AND countIf(ts < recent_from) >= greatest({min_baseline:UInt32}, 1)
@@ -41,6 +43,8 @@ FROM
     ARRAY JOIN [toString(tool), ''] AS entity_tool
     WHERE ts >= baseline_from AND ts < window_end AND method = 'tools/call' AND isNotNull(upstream_us)
         AND (server, entity_tool) IN (SELECT server, entity_tool FROM comparable)
+        AND (ts >= recent_from OR NOT arrayExists((mark, from_hour, to_hour) -> toUnixTimestamp(ts) >= from_hour * 3600 AND toUnixTimestamp(ts) < to_hour * 3600
+            AND has(if(entity_tool = '', [concat('server:', server)], [concat('tool:', server, '/', entity_tool), concat('tools of:', server)]), mark), {out_marks:Array(String)}, {out_from:Array(UInt32)}, {out_to:Array(UInt32)}))
 )
 GROUP BY server, entity_tool
 ORDER BY server, tool

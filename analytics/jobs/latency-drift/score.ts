@@ -1,3 +1,4 @@
+import type { Learnt } from "../../baseline/model.ts";
 import { falseDiscoveryRates, normalTail } from "../../score/stats.ts";
 import { highestOf, quantileShift, rankShift, selfCalibrated, shortAgainstLong, type SeriesScorer } from "../../score/series.ts";
 
@@ -81,6 +82,21 @@ function movedQuantile(c: LatencyComparison, limits: LatencyThresholds): Drift["
   const large = (now: number, before: number): boolean => now - before >= limits.minRiseMs && now >= before * limits.minRatio;
   if (large(c.p50Ms, c.baseP50Ms)) return "p50";
   return large(c.p90Ms, c.baseP90Ms) ? "p90" : undefined;
+}
+
+export const entityOf = (c: LatencyComparison): string => (c.entityKind === "server" ? c.server : `${c.server}/${c.tool}`);
+
+/**
+ * Drifts of the median that are more than the hour's own: a nightly batch is slow every night, and the day before says so only of
+ * the hours around it. Where no season is known yet, the day before is all there is.
+ */
+export function beyondSeason(drifts: readonly Drift[], usual: readonly Learnt[], limits: LatencyThresholds): Drift[] {
+  const byEntity = new Map(usual.map((own) => [`${own.kind} ${own.entity}`, own]));
+  return drifts.filter(({ comparison: c, moved }) => {
+    const own = byEntity.get(`${c.entityKind} ${entityOf(c)}`);
+    if (moved !== "p50" || own === undefined || own.cold || own.level === "all") return true;
+    return c.p50Ms - own.centre >= limits.minRiseMs && c.p50Ms >= own.centre * limits.minRatio;
+  });
 }
 
 /** The proxy's own time is its decision and its queue: a half more than before, and at least a millisecond. */

@@ -1,11 +1,13 @@
+import { hoursOutOf, readIncidentHours } from "../../baseline/incidents.ts";
+import type { EntityKind } from "../../baseline/metrics.ts";
+import { readBaselines, type BaselineConfig } from "../../baseline/read.ts";
 import type { SqlFile } from "../../../collector/store/sql-file.ts";
-import type { Store } from "../../../collector/store/client.ts";
 import { compose } from "../../findings/compose.ts";
 import type { Contributor, Finding } from "../../findings/finding.ts";
 import { figure } from "../../findings/title.ts";
 import type { Job, JobContext } from "../../schedule/job.ts";
 import { longestSpan, type Bucket } from "../../score/rate.ts";
-import { dropExplained, findSpikes, type RateSeries, type Spike, type SpikeThresholds } from "../../score/spikes.ts";
+import { dropExplained, findSpikes, nameOf, type RateSeries, type Spike, type SpikeThresholds } from "../../score/spikes.ts";
 
 export interface RateSpikesConfig extends SpikeThresholds {
   historyMs: number;
@@ -26,6 +28,8 @@ export interface CountedAs {
   verb: string;
   /** `agents and tools` */
   among: string;
+  /** The baseline that knows when its level shifted. */
+  baseline: { metric: "denial_rate" | "error_rate"; kinds: readonly EntityKind[] };
   series: SqlFile;
   evidence: SqlFile;
   contributors: SqlFile;
@@ -33,10 +37,12 @@ export interface CountedAs {
 }
 
 const bucketMs = 300_000;
-const version = "1";
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+const version = "2";
 
 /** Entities of which far more calls are hits than before, by the over-dispersed rate. */
-export function rateSpikes(counted: CountedAs, config: RateSpikesConfig): Job {
+export function rateSpikes(counted: CountedAs, config: RateSpikesConfig, baselines: BaselineConfig): Job {
   return {
     name: counted.job,
     cron: "*/5 * * * *",
@@ -44,16 +50,36 @@ export function rateSpikes(counted: CountedAs, config: RateSpikesConfig): Job {
     windowMs: bucketMs,
     latenessMs: config.latenessMs,
     async run(context) {
-      const { store, window } = context;
-      const series = await readSeries(store, counted, window.toMs - config.historyMs, window.toMs);
-      const { spikes, tested } = findSpikes(series, config);
+      const { spikes, tested } = await sinceShifts(context, counted, await readSeries(context, counted, config), config, baselines);
       const explained = await Promise.all(
-        spikes.map(async (spike) => ({ spike, contributors: await readContributors(store, counted, spike, rangeOf(spike, window.toMs, config)) })),
+        spikes.map(async (spike) => ({ spike, contributors: await readContributors(context, counted, spike, rangeOf(spike, context)) })),
       );
       const findings = dropExplained(explained).map(({ spike, contributors }) => toFinding(context, counted, config, spike, contributors, tested));
       return { findings: await Promise.all(findings) };
     },
   };
+}
+
+/**
+ * The spikes, where the history of an entity whose level shifted begins with the shift: it is news for three days, and what
+ * is usual from then on. The baselines are read only where there is a spike, since this can only take spikes away.
+ */
+async function sinceShifts({ store, window, nowMs }: JobContext, counted: CountedAs, all: readonly AgedSeries[], config: RateSpikesConfig, baselines: BaselineConfig): Promise<{ spikes: Spike<AgedSeries>[]; tested: number }> {
+  const found = findSpikes(all, config);
+  if (found.spikes.length === 0) return found;
+  const { metric, kinds } = counted.baseline;
+  const usual = await readBaselines(store, { atMs: window.toMs, untilMs: window.toMs, asOfMs: nowMs, metrics: [metric], kinds }, baselines);
+  const shiftedMs = new Map(usual.flatMap(({ own }) => (own.shift === undefined ? [] : [[`${own.kind} ${own.entity}`, own.shift.day * dayMs] as const])));
+  const cut = all.map((series) => {
+    const sinceMs = shiftedMs.get(`${series.entityKind} ${nameOf(series)}`) ?? 0;
+    return sinceMs <= series.historyFromMs ? series : { ...series, historyFromMs: sinceMs, history: series.history.filter((bucket) => bucket.atMs >= sinceMs) };
+  });
+  return findSpikes(cut, config);
+}
+
+interface AgedSeries extends RateSeries {
+  readonly historyFromMs: number;
+  readonly history: readonly (Bucket & { readonly atMs: number })[];
 }
 
 interface SeriesRow {
@@ -65,23 +91,29 @@ interface SeriesRow {
   history: [age: number, calls: number, hits: number][];
 }
 
-async function readSeries(store: Store, counted: CountedAs, historyFromMs: number, windowEndMs: number): Promise<RateSeries[]> {
-  const rows = await store.query<SeriesRow>(counted.series, { history_from_ms: historyFromMs, window_end_ms: windowEndMs, newest: longestSpan });
+async function readSeries({ store, window, nowMs }: JobContext, counted: CountedAs, config: RateSpikesConfig): Promise<AgedSeries[]> {
+  const historyFromMs = window.toMs - config.historyMs;
+  const rows = await store.query<SeriesRow>(counted.series, { history_from_ms: historyFromMs, window_end_ms: window.toMs, newest: longestSpan });
+  const incidents = await readIncidentHours(store, { asOfMs: nowMs, fromMs: historyFromMs, toMs: window.toMs });
   return rows.map((row) => {
     const newest: Bucket[] = Array.from({ length: longestSpan }, () => ({ total: 0, hits: 0 }));
     for (const [age, total, hits] of row.newest) newest[longestSpan - 1 - age] = { total, hits };
-    const history = row.history.map(([, total, hits]) => ({ total, hits }));
-    return { entityKind: row.entity_kind, agent: row.agent, server: row.server, tool: row.tool, newest, history };
+    const out = hoursOutOf(incidents, { kind: row.entity_kind, entity: nameOf({ ...row, entityKind: row.entity_kind }), parent: "" });
+    const history = row.history
+      .map(([age, total, hits]) => ({ total, hits, atMs: window.toMs - (age + 1) * bucketMs }))
+      .filter((bucket) => !out.has(Math.floor(bucket.atMs / hourMs)));
+    return { entityKind: row.entity_kind, agent: row.agent, server: row.server, tool: row.tool, newest, history, historyFromMs };
   });
 }
 
 /** The stretches of time that a spike compares, as the SQL files take them. */
-function rangeOf(spike: Spike, windowEndMs: number, config: RateSpikesConfig): Record<string, number> {
+function rangeOf(spike: Spike<AgedSeries>, { window, nowMs }: JobContext): Record<string, number> {
   return {
-    history_from_ms: windowEndMs - config.historyMs,
-    history_to_ms: windowEndMs - longestSpan * bucketMs,
-    span_start_ms: windowEndMs - spike.span * bucketMs,
-    window_end_ms: windowEndMs,
+    history_from_ms: spike.series.historyFromMs,
+    history_to_ms: window.toMs - longestSpan * bucketMs,
+    span_start_ms: window.toMs - spike.span * bucketMs,
+    window_end_ms: window.toMs,
+    as_of_ms: nowMs,
   };
 }
 
@@ -91,7 +123,7 @@ const entityParams = ({ agent, server, tool }: RateSeries): Record<string, strin
 const own = { agent: ["agent"], tool: ["tool", "server"], server: ["server"] } as const;
 
 /** A value's excess is its hits beyond what its own hits before would give at the calls of now. */
-async function readContributors(store: Store, counted: CountedAs, spike: Spike, range: Record<string, number>): Promise<Contributor[]> {
+async function readContributors({ store }: JobContext, counted: CountedAs, spike: Spike, range: Record<string, number>): Promise<Contributor[]> {
   const rows = await store.query<{ dimension: string; value: string; hits: number; hits_before: number }>(counted.contributors, {
     ...range,
     ...entityParams(spike.series),
@@ -113,10 +145,10 @@ async function readContributors(store: Store, counted: CountedAs, spike: Spike, 
     .slice(0, 5);
 }
 
-async function toFinding(context: JobContext, counted: CountedAs, config: RateSpikesConfig, spike: Spike, contributors: Contributor[], tested: number): Promise<Finding> {
+async function toFinding(context: JobContext, counted: CountedAs, config: RateSpikesConfig, spike: Spike<AgedSeries>, contributors: Contributor[], tested: number): Promise<Finding> {
   const { store, window } = context;
   const { series } = spike;
-  const range = rangeOf(spike, window.toMs, config);
+  const range = rangeOf(spike, context);
   const windowStartMs = window.toMs - spike.span * bucketMs;
   const examples = { span_start_ms: windowStartMs, window_end_ms: window.toMs, ...entityParams(series) };
   const [calls] = await store.query<{ first: string; worst: string; latest: string }>(counted.examples, examples);
@@ -124,7 +156,7 @@ async function toFinding(context: JobContext, counted: CountedAs, config: RateSp
     detector: counted.detector,
     version,
     entityKind: series.entityKind,
-    entity: series.entityKind === "agent" ? series.agent : series.entityKind === "tool" ? `${series.server}/${series.tool}` : series.server,
+    entity: nameOf(series),
     ...entityParams(series),
     windowStartMs,
     windowEndMs: window.toMs,

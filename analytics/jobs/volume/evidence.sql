@@ -1,8 +1,9 @@
 -- question: How many calls were there in the hour, and how many in the median of the hours that it is compared with?
--- params: first_hour_ms (the entity's first hour), window_start_ms, window_end_ms (Unix milliseconds, whole hours); season: which
---   hours are like it, 'all', 'hour' (of the day) or 'hour_and_day' (and of a weekday or of a weekend); agent or server, '' for the other
+-- params: first_hour_ms (where the baseline begins), window_start_ms, window_end_ms, as_of_ms (hours of incidents known then are left
+--   out), all Unix milliseconds and whole hours but the last; level: which hours are like it, 'all', 'hour_of_day',
+--   'hour_and_kind_of_day' (and of a weekday or of a weekend) or 'hour_of_week'; agent or server, '' for the other
 -- out: actual, expected, hours_compared. An hour without calls counts as 0.
--- scans: calls_1m of one agent or server from first_hour to window_end
+-- scans: calls_1h of one agent or server from first_hour to window_end; incident_hours
 WITH
     fromUnixTimestamp64Milli({window_start_ms:Int64}, 'UTC') AS window_start,
     groupArrayIf(calls, hour < window_start AND alike) AS before
@@ -15,18 +16,24 @@ FROM
     SELECT
         hour,
         toFloat64(sum(made)) AS calls,
-        ({season:String} = 'all' OR toHour(hour) = toHour(fromUnixTimestamp64Milli({window_start_ms:Int64}, 'UTC')))
-            AND ({season:String} != 'hour_and_day' OR (toDayOfWeek(hour) > 5) = (toDayOfWeek(fromUnixTimestamp64Milli({window_start_ms:Int64}, 'UTC')) > 5)) AS alike
+        ({level:String} = 'all' OR toHour(hour) = toHour(fromUnixTimestamp64Milli({window_start_ms:Int64}, 'UTC')))
+            AND ({level:String} != 'hour_and_kind_of_day' OR (toDayOfWeek(hour) > 5) = (toDayOfWeek(fromUnixTimestamp64Milli({window_start_ms:Int64}, 'UTC')) > 5))
+            AND ({level:String} != 'hour_of_week' OR toDayOfWeek(hour) = toDayOfWeek(fromUnixTimestamp64Milli({window_start_ms:Int64}, 'UTC'))) AS alike
     FROM
     (
-        SELECT toStartOfHour(minute) AS hour, calls AS made
-        FROM calls_1m
-        WHERE minute >= fromUnixTimestamp64Milli({first_hour_ms:Int64}, 'UTC') AND minute < fromUnixTimestamp64Milli({window_end_ms:Int64}, 'UTC')
+        SELECT hour, calls AS made
+        FROM calls_1h
+        WHERE hour >= fromUnixTimestamp64Milli({first_hour_ms:Int64}, 'UTC') AND hour < fromUnixTimestamp64Milli({window_end_ms:Int64}, 'UTC')
             AND method IN ('tools/call', 'resources/read', 'prompts/get')
             AND if({agent:String} != '', agent = {agent:String}, server = {server:String})
         UNION ALL
         SELECT toDateTime(intDiv({first_hour_ms:Int64}, 1000) + number * 3600, 'UTC') AS hour, 0 AS made
         FROM numbers(toUInt64(intDiv({window_start_ms:Int64} - {first_hour_ms:Int64}, 3600000)))
+    )
+    WHERE hour NOT IN (
+        SELECT hour
+        FROM incident_hours(as_of_ms = {as_of_ms:Int64}, from_ms = {first_hour_ms:Int64}, to_ms = {window_start_ms:Int64})
+        WHERE mark = if({agent:String} != '', concat('agent:', {agent:String}), concat('server:', {server:String}))
     )
     GROUP BY hour
 )

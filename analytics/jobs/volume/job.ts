@@ -1,26 +1,27 @@
+import type { Level } from "../../baseline/season.ts";
+import { readBaselines, type BaselineConfig } from "../../baseline/read.ts";
 import { loadSql } from "../../../collector/store/sql-file.ts";
 import { compose } from "../../findings/compose.ts";
 import type { Finding } from "../../findings/finding.ts";
 import { figure } from "../../findings/title.ts";
 import type { Job, JobContext } from "../../schedule/job.ts";
 import { readShares } from "../../findings/shares.ts";
-import { findUnusualVolumes, type Season, type Unusual, type VolumeSeries, type VolumeThresholds } from "./score.ts";
+import { findUnusualVolumes, type Unusual, type VolumeThresholds } from "./score.ts";
 
 export interface VolumeConfig extends VolumeThresholds {
-  historyMs: number;
   latenessMs: number;
 }
 
 const hourMs = 3_600_000;
-const version = "1";
+const version = "2";
 
-const seriesSql = loadSql(new URL("./volume.sql", import.meta.url));
+const callsSql = loadSql(new URL("./volume.sql", import.meta.url));
 const evidenceSql = loadSql(new URL("./evidence.sql", import.meta.url));
 const contributorsSql = loadSql(new URL("./contributors.sql", import.meta.url));
 const examplesSql = loadSql(new URL("./examples.sql", import.meta.url));
 
 /** Agents and servers with far more calls than their hour usually has, or with next to none. */
-export function volume(config: VolumeConfig): Job {
+export function volume(config: VolumeConfig, baselines: BaselineConfig): Job {
   return {
     name: "volume",
     cron: "3 * * * *",
@@ -28,26 +29,24 @@ export function volume(config: VolumeConfig): Job {
     windowMs: hourMs,
     latenessMs: config.latenessMs,
     async run(context) {
-      const { store, window } = context;
-      const rows = await store.query<{ entity_kind: VolumeSeries["entityKind"]; agent: string; server: string; hours: [age: number, calls: number][] }>(seriesSql, {
-        history_from_ms: window.toMs - config.historyMs,
-        window_end_ms: window.toMs,
-      });
-      const series = rows.map((row): VolumeSeries => {
-        const hours = new Array<number>(1 + Math.max(...row.hours.map(([age]) => age))).fill(0);
-        for (const [age, calls] of row.hours) hours[hours.length - 1 - age] = calls;
-        return { entityKind: row.entity_kind, name: row.entity_kind === "agent" ? row.agent : row.server, hours };
-      });
-      const { found, tested } = findUnusualVolumes(series, window.fromMs, config);
+      const { store, window, nowMs } = context;
+      const question = { atMs: window.fromMs, untilMs: window.fromMs, asOfMs: nowMs, metrics: ["call_volume"], kinds: ["agent", "server"] } as const;
+      const usual = await readBaselines(store, question, baselines);
+      const rows = await store.query<{ entity_kind: string; entity: string; calls: number }>(callsSql, { window_start_ms: window.fromMs, window_end_ms: window.toMs });
+      const calls = new Map(rows.map((row) => [`${row.entity_kind} ${row.entity}`, row.calls]));
+      const hours = usual.map(({ own }) => ({ baseline: own, actual: calls.get(`${own.kind} ${own.entity}`) ?? 0 }));
+      const { found, tested } = findUnusualVolumes(hours, config);
       return { findings: await Promise.all(found.map((unusual) => toFinding(context, unusual, tested))) };
     },
   };
 }
 
 async function toFinding(context: JobContext, u: Unusual, tested: number): Promise<Finding> {
-  const { store, window } = context;
-  const entity = u.series.entityKind === "agent" ? { agent: u.series.name, server: "" } : { agent: "", server: u.series.name };
-  const firstHourMs = window.toMs - u.series.hours.length * hourMs;
+  const { store, window, nowMs } = context;
+  const { baseline } = u;
+  const entityKind = baseline.kind === "agent" ? "agent" : "server";
+  const entity = entityKind === "agent" ? { agent: baseline.entity, server: "" } : { agent: "", server: baseline.entity };
+  const firstHourMs = baseline.since * hourMs;
   const range = { first_hour_ms: firstHourMs, window_start_ms: window.fromMs, window_end_ms: window.toMs, ...entity };
   // A silence is told by the last calls before it.
   const fromMs = u.kind === "silence" ? Math.max(firstHourMs, window.fromMs - 24 * hourMs) : window.fromMs;
@@ -55,39 +54,44 @@ async function toFinding(context: JobContext, u: Unusual, tested: number): Promi
   return compose(context, {
     detector: u.kind,
     version,
-    entityKind: u.series.entityKind,
-    entity: u.series.name,
+    entityKind,
+    entity: baseline.entity,
     ...entity,
     windowStartMs: window.fromMs,
     windowEndMs: window.toMs,
     historyFromMs: firstHourMs,
     severity: "ticket",
-    unsure: u.season !== "hour_and_day",
+    unsure: compared[baseline.level].cold,
     score: u.score,
     unit: "calls",
     actual: u.actual,
     expected: u.expected,
     expectedLow: u.expectedLow,
     expectedHigh: u.expectedHigh,
-    sampleSize: u.hoursCompared,
+    sampleSize: baseline.hoursAlike,
     metric: "Calls",
     summary: summarise(u, tested),
     contributors: await readShares(store, contributorsSql, { ...range, actual: u.actual, expected: u.expected }),
     callIds: calls === undefined ? [] : u.kind === "silence" ? [calls.latest] : [calls.first, calls.latest],
-    evidence: { sql: evidenceSql, params: { ...range, season: u.season } },
+    evidence: { sql: evidenceSql, params: { ...range, as_of_ms: nowMs, level: baseline.level } },
   });
 }
 
-const compared: Readonly<Record<Season, string>> = {
-  all: "hours before, of any time of day: the history is too short to know its days (cold start)",
-  hour: "days at the same hour: the history is too short to know its weekends (cold start)",
-  hour_and_day: "days of the same kind (weekdays or weekends) at the same hour",
+/** `cold`: a history that is too short to know its days or weekends makes a finding a ticket at most. */
+const compared: Readonly<Record<Level, { words: string; cold: boolean }>> = {
+  all: { words: "hours before, of any time of day: the history is too short to know its days (cold start)", cold: true },
+  hour_of_day: { words: "days at the same hour: the history is too short to know its weekends (cold start)", cold: true },
+  hour_and_kind_of_day: { words: "days of the same kind (weekdays or weekends) at the same hour", cold: false },
+  hour_of_week: { words: "weeks at the same hour of the week", cold: false },
 };
 
 function summarise(u: Unusual, tested: number): string {
+  const { baseline } = u;
+  const shift = baseline.shift === undefined ? "" : ` Its level shifted on ${new Date(baseline.shift.day * 24 * hourMs).toISOString().slice(0, 10)}, and nothing older counts.`;
+  const out = baseline.hoursLeftOut === 0 ? "" : ` ${baseline.hoursLeftOut} hours of known incidents (${baseline.incidents.slice(0, 3).join(", ")}) are left out.`;
   return (
-    `${figure(u.actual)} calls in the hour, where ${figure(u.expected)} is the median of ${u.hoursCompared} ${compared[u.season]}. ` +
+    `${figure(u.actual)} calls in the hour, where ${figure(u.expected)} is the median of ${baseline.hoursAlike} ${compared[baseline.level].words}. ` +
     `That is ${figure(Math.abs(u.z))} deviations, and further out than ever before; chance ${u.p.toExponential(1)}, ` +
-    `false discovery rate ${u.q.toExponential(1)} over ${tested} agents and servers.`
+    `false discovery rate ${u.q.toExponential(1)} over ${tested} agents and servers.${shift}${out}`
   );
 }

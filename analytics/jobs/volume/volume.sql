@@ -1,25 +1,12 @@
--- question: How many calls did each agent make and each server get, hour by hour up to the end of the window?
--- params: history_from_ms, window_end_ms (Unix milliseconds, whole hours)
--- out: entity_kind, agent, server; hours: [[age, calls]] with age 0 the last hour, hours without calls left out
--- scans: calls_1m from history_from to window_end, 4 columns; one group an entity and hour
-WITH
-    fromUnixTimestamp64Milli({history_from_ms:Int64}, 'UTC') AS history_from,
-    fromUnixTimestamp64Milli({window_end_ms:Int64}, 'UTC') AS window_end
-SELECT entity_kind, entity_agent AS agent, entity_server AS server, groupArray((age, total)) AS hours
-FROM
-(
-    SELECT
-        entity.1 AS entity_kind,
-        entity.2 AS entity_agent,
-        entity.3 AS entity_server,
-        toUInt32(intDiv(toUnixTimestamp(window_end) - 1 - toUnixTimestamp(minute), 3600)) AS age,
-        toFloat64(sum(calls)) AS total
-    FROM calls_1m
-    ARRAY JOIN [('agent', toString(agent), ''), ('server', '', toString(server))] AS entity
-    WHERE minute >= history_from AND minute < window_end
-        AND method IN ('tools/call', 'resources/read', 'prompts/get')
-        AND (entity_agent != '' OR entity_server != '')
-    GROUP BY entity_kind, entity_agent, entity_server, age
-)
-GROUP BY entity_kind, entity_agent, entity_server
-ORDER BY entity_kind, agent, server
+-- question: How many calls did each agent make and each server get in the hour?
+-- params: window_start_ms, window_end_ms (Unix milliseconds, a whole hour)
+-- out: entity_kind, entity, calls; who made none is left out
+-- scans: calls_1h of the hour, 4 columns
+SELECT part.1 AS entity_kind, part.2 AS entity, toFloat64(sum(calls_1h.calls)) AS calls
+FROM calls_1h
+ARRAY JOIN [('agent', toString(agent)), ('server', toString(server))] AS part
+WHERE hour >= fromUnixTimestamp64Milli({window_start_ms:Int64}, 'UTC') AND hour < fromUnixTimestamp64Milli({window_end_ms:Int64}, 'UTC')
+    AND method IN ('tools/call', 'resources/read', 'prompts/get')
+    AND part.2 != ''
+GROUP BY entity_kind, entity
+ORDER BY entity_kind, entity

@@ -64,6 +64,7 @@ it("what an analyst is granted is enough to read everything and nothing else, wi
   try {
     const asked = (table: string): string => {
       if (table === "calls_between" || table === "latency_between") return `${table}(from_ms = 0, to_ms = 1, step_s = 60)`;
+      if (table === "incident_hours") return `${table}(as_of_ms = 1, from_ms = 0, to_ms = 1)`;
       if (table === "blast_radius") return `${table}(call_id = 'none')`;
       if (table === "blast_radius_from") return `${table}(call_id = 'none', server = '', version = '', agent = '', credential = '', since = '', until = '', depth = 1)`;
       if (table === "blast_radius_of_time") return `${table}(since = '2026-01-01', until = '2026-01-02')`;

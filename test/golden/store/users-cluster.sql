@@ -52,6 +52,7 @@ GRANT ON CLUSTER main SELECT ON signalbox.exceptions_current TO signalbox_backen
 GRANT ON CLUSTER main SELECT ON signalbox.findings TO signalbox_backend;
 GRANT ON CLUSTER main SELECT ON signalbox.first_uses TO signalbox_backend;
 GRANT ON CLUSTER main SELECT ON signalbox.incident_events TO signalbox_backend;
+GRANT ON CLUSTER main SELECT ON signalbox.incident_hours TO signalbox_backend;
 GRANT ON CLUSTER main SELECT ON signalbox.job_runs TO signalbox_backend;
 GRANT ON CLUSTER main SELECT ON signalbox.latency_1d TO signalbox_backend;
 GRANT ON CLUSTER main SELECT ON signalbox.latency_1d_local TO signalbox_backend;
@@ -129,6 +130,7 @@ GRANT ON CLUSTER main SELECT ON signalbox.exceptions_current TO signalbox_analys
 GRANT ON CLUSTER main SELECT ON signalbox.findings TO signalbox_analyst;
 GRANT ON CLUSTER main SELECT ON signalbox.first_uses TO signalbox_analyst;
 GRANT ON CLUSTER main SELECT ON signalbox.incident_events TO signalbox_analyst;
+GRANT ON CLUSTER main SELECT ON signalbox.incident_hours TO signalbox_analyst;
 GRANT ON CLUSTER main SELECT ON signalbox.job_runs TO signalbox_analyst;
 GRANT ON CLUSTER main SELECT ON signalbox.latency_1d TO signalbox_analyst;
 GRANT ON CLUSTER main SELECT ON signalbox.latency_1d_local TO signalbox_analyst;

@@ -10,8 +10,8 @@ const fromMs = nowMs - 60 * minute;
 /** Every query that counts calls which may be denied, and what in its answer is about single records. */
 const queries: Readonly<Record<string, readonly string[]>> = {
   "alerts/queries/blast-radius": [],
+  "analytics/baseline/hours": [],
   "analytics/findings/health": [],
-  "analytics/jobs/baselines/baselines": [],
   "analytics/jobs/control-changes/deprecated": ["first_call", "last_call"],
   "analytics/jobs/denial-spikes/contributors": [],
   "analytics/jobs/denial-spikes/denial-spikes": [],
@@ -41,7 +41,8 @@ const params: SqlParams = {
   from_ms: fromMs, to_ms: nowMs, since_ms: fromMs, step_s: 300, history_from_ms: fromMs, history_to_ms: nowMs - 20 * minute, span_start_ms: nowMs - 15 * minute, window_start_ms: fromMs,
   window_end_ms: nowMs, period_start_ms: fromMs, period_end_ms: nowMs, as_of_ms: nowMs, from: new Date(fromMs).toISOString().slice(0, -1), to: new Date(nowMs).toISOString().slice(0, -1),
   newest: 3, max_rows: 1000, by_time: false, by_task: false, by_flow: false, agent: "a", server: "", tool: "", task_class: "", entity_kind: "", entity: "",
-  first_hour_ms: fromMs, season: "all", actual: 100, expected: 10, span_from_ms: nowMs - 30 * minute, min_times: 3, most: 100,
+  first_hour_ms: fromMs, level: "all", actual: 100, expected: 10, span_from_ms: nowMs - 30 * minute, min_times: 3, most: 100,
+  kinds: [], latency: false,
 };
 
 /** Work of two agents; a share of it is denied, for reasons of several kinds. Each call with how often it was attempted. */

@@ -174,23 +174,6 @@ test("a replay of the past knows nothing of when its rows were loaded", async ()
   expect(rows.every((row) => Number(row.stored) > 0)).toBe(true);
 });
 
-test("baselines are learnt for agents, tools and servers, and say when they are cold", async () => {
-  await insertCalls(store, ordinaryTraffic(t0, t0 + 2 * hour, 5));
-  await runJobsOver({ jobs: jobs.slice(0, 1), store, fromMs: t0, toMs: t0 + 2 * hour });
-  const rows = await store.query<{ metric: string; entity_kind: string; entity: string; n: string; centre: number; spread: number; method: string; learnt_from: string }>(
-    "SELECT * FROM baselines FINAL WHERE learnt_to = {to:DateTime64(3, 'UTC')} AND entity IN ('triage-bot', 'github', 'mail/send')",
-    { to: "2026-01-05 12:00:00.000" },
-  );
-  const of = (metric: string, entity: string) => rows.find((row) => row.metric === metric && row.entity === entity)!;
-  expect(of("call_volume", "triage-bot")).toMatchObject({ entity_kind: "agent", n: "24", learnt_from: "2026-01-05T10:00:00.000Z" });
-  expect(of("call_volume", "triage-bot").centre).toBeGreaterThan(15);
-  expect(of("upstream_ms", "github").centre).toBeGreaterThan(5);
-  expect(of("upstream_ms", "github").centre).toBeLessThan(8);
-  expect(of("denial_rate", "triage-bot").spread).toBeGreaterThanOrEqual(0.005);
-  expect(of("upstream_ms", "github").method).toMatch(/^median/);
-  await runJobsOver({ jobs: jobs.slice(0, 1), store, fromMs: t0 - hour, toMs: t0 });
-});
-
 test("a scheduler that was down goes on after its last window, as its runs in the store say", async () => {
   await insertCalls(store, ordinaryTraffic(t0, t0 + hour, 6));
   const [job] = createJobs(analyticsConfigSchema.parse({ enabled: ["denial-spikes"] }));

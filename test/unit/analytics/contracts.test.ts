@@ -4,7 +4,6 @@ import { expect, test } from "vitest";
 import { CronTime } from "cron";
 import { analyticsConfigSchema, createJobs, jobs, metricDefinitions } from "../../../analytics/index.ts";
 import { figure, findingTitle, ratio } from "../../../analytics/findings/title.ts";
-import { methodOf, spreadOf } from "../../../analytics/jobs/baselines/score.ts";
 import { severityOf } from "../../../analytics/findings/health.ts";
 
 const root = join(import.meta.dirname, "../../../analytics");
@@ -66,12 +65,4 @@ test("data that may be wrong wakes nobody", () => {
   expect(severityOf("page", health)).toBe("ticket");
   expect(severityOf("page", { ...health, degraded: false })).toBe("page");
   expect(severityOf("info", health)).toBe("info");
-});
-
-test("a baseline says how it was learnt, that its spread is a floor, and that it is cold", () => {
-  const flat = { metric: "upstream_ms", n: 5, centre: 10, mad: 0 } as const;
-  expect(spreadOf(flat)).toBe(0.5);
-  expect(methodOf(flat, 12)).toBe("cold start (n < 12): median +/- scaled MAD over 5 buckets of 5 min with calls, spread at its floor");
-  expect(methodOf({ ...flat, n: 50, mad: 2 }, 12)).toBe("median +/- scaled MAD over 50 buckets of 5 min with calls");
-  expect(spreadOf({ ...flat, mad: 2 })).toBeCloseTo(2.9652, 4);
 });

@@ -4,7 +4,8 @@ import { judgeNovelty, poissonTail } from "../../../analytics/jobs/first-use/sco
 import { judgeRepeats } from "../../../analytics/jobs/retry-storms/score.ts";
 import { judgeEscape } from "../../../analytics/jobs/scope-escape/score.ts";
 import { judgeFlow } from "../../../analytics/jobs/taint-flows/score.ts";
-import { findUnusualVolumes, seasonOf } from "../../../analytics/jobs/volume/score.ts";
+import { findUnusualVolumes } from "../../../analytics/jobs/volume/score.ts";
+import { learn } from "../../../analytics/baseline/model.ts";
 import type { Bucket } from "../../../analytics/score/rate.ts";
 import { findSpikes } from "../../../analytics/score/spikes.ts";
 import { randomFrom } from "../../support/random.ts";
@@ -62,20 +63,39 @@ function hours(n: number, seed: number): number[] {
   const random = randomFrom(seed);
   return Array.from({ length: n }, (_, i) => Math.round((60 + 50 * Math.sin(((i % 24) / 24) * 2 * Math.PI)) * (0.8 + 0.4 * random())));
 }
-const volumes = (list: number[], atMs: number) => findUnusualVolumes([{ entityKind: "server", name: "s", hours: list }], atMs, config.volume).found;
+/** The last of a list of hours against those before it; it begins at `atMs`. */
+function volumes(list: number[], atMs: number) {
+  const to = atMs / hour;
+  const history = list.slice(0, -1).map((calls, i): [number, number, number, number, number] => [i, calls, 0, calls, 0]).filter(([, calls]) => calls > 0);
+  const row = { kind: "server", entity: "s", parentKind: "", parent: "", hours: history, latencies: [], leftOut: new Map() } as const;
+  const baseline = learn(row, "call_volume", to, { from: to - list.length + 1, to }, config.baselines);
+  return baseline === undefined ? [] : findUnusualVolumes([{ baseline, actual: list.at(-1)! }], config.volume).found;
+}
 
 test("volume: three weeks of ups and downs raise nothing, a surge and a silence are told, a silence for no more than a day", () => {
   const quiet = hours(21 * 24, 5);
   for (let n = 2; n <= quiet.length; n++) expect(volumes(quiet.slice(0, n), monday + (n - 1) * hour)).toEqual([]);
   const at = monday + quiet.length * hour;
-  expect(volumes([...quiet, 900], at)).toMatchObject([{ kind: "volume", season: "hour_and_day" }]);
+  expect(volumes([...quiet, 900], at)).toMatchObject([{ kind: "volume", baseline: { level: "hour_and_kind_of_day" } }]);
   const told = Array.from({ length: 48 }, (_, i) => volumes([...quiet, ...new Array<number>(i + 1).fill(0)], at + i * hour).length);
   expect(told[0]).toBe(1);
   expect(told.slice(26).reduce((a, b) => a + b, 0)).toBe(0);
 });
 
-test("volume: what hours are compared with grows with the history", () => {
-  expect([10, 47, 48, 167, 168, 335, 336].map((n) => seasonOf(n, config.volume))).toEqual([undefined, undefined, "all", "all", "hour", "hour", "hour_and_day"]);
+test("volume: two days of history are a cold start, which says nothing", () => {
+  const list = (n: number): number[] => [...new Array<number>(n).fill(20), 5000];
+  expect([47, 48].map((n) => volumes(list(n), monday + n * hour).length)).toEqual([0, 1]);
+});
+
+test("volume: a level that rose is told for a day and is what is usual then, and what it was before is no alarm for ever", () => {
+  const at = 21 * 24;
+  const list = [...hours(at, 6), ...hours(30 * 24, 7).map((calls) => calls * 15), ...hours(20 * 24, 8)];
+  // Every hour about the two changes, and every seventh of the rest.
+  const isLooked = (i: number): boolean => i % 7 === 0 || [20, 21, 22, 23, 50, 51, 52, 53].includes(Math.floor(i / 24));
+  const told = list.map((_, i) => (i < 48 || !isLooked(i) ? [] : volumes(list.slice(0, i + 1), monday + i * hour)));
+  const days = (kind: string): number[] => [...new Set(told.flatMap((found, i) => (found.some((u) => u.kind === kind) ? [Math.floor(i / 24)] : [])))];
+  expect(days("volume")).toEqual([21, 22]);
+  expect(days("silence")).toEqual([51, 52]);
 });
 
 test.each([
