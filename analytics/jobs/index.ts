@@ -10,6 +10,7 @@ import { leadershipMetrics } from "./leadership-metrics/job.ts";
 import { retryStorms } from "./retry-storms/job.ts";
 import { scopeEscape } from "./scope-escape/job.ts";
 import { sequenceGaps } from "./sequence-gaps/job.ts";
+import { sequenceModel } from "./sequence-model/job.ts";
 import { taintFlows } from "./taint-flows/job.ts";
 import { unusualSequences } from "./unusual-sequences/job.ts";
 import { volume } from "./volume/job.ts";
@@ -21,6 +22,8 @@ export function createJobs(config: AnalyticsConfig): Job[] {
     denialSpikes(config.denialSpikes),
     errorSpikes(config.errorSpikes),
     latencyDrift(config.latencyDrift),
+    // Before the job that goes by what it learns: at a start both catch up.
+    sequenceModel(config.sequenceModel),
     unusualSequences(config.unusualSequences),
     volume(config.volume),
     firstUse(config.firstUse),

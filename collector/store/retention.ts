@@ -40,6 +40,11 @@ export const retentionSchema = z
     notification_events: keep.prefault("400d"),
     audit_anchors: keep.prefault("400d"),
     audit_completeness: keep.prefault("730d"),
+    sequence_counts: keep.prefault("90d"),
+    sequence_blocks: keep.prefault("90d"),
+    sequence_models: keep.prefault("400d"),
+    sequence_transitions: keep.prefault("90d"),
+    sequence_scores: keep.prefault("90d"),
   })
   .prefault({});
 
@@ -72,6 +77,11 @@ const TIME: Readonly<Record<string, string>> = {
   notification_events: "toDateTime(at)",
   audit_anchors: "toDateTime(at)",
   audit_completeness: "toDateTime(computed_at)",
+  sequence_counts: "block",
+  sequence_blocks: "block",
+  sequence_models: "toDateTime(learnt_to)",
+  sequence_transitions: "learnt_to",
+  sequence_scores: "toDateTime(ts)",
 };
 const TIER: Readonly<Record<string, string>> = { calls: "risk_tier", otel_traces: "SpanAttributes['signalbox.server.risk_tier']" };
 const IS_OTHER = "SpanAttributes['signalbox.audit.producer'] = ''";
