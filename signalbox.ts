@@ -25,7 +25,7 @@ const commands: readonly { names: readonly string[]; load: () => Promise<Registe
   { names: ["stop"], load: async () => (await import("./proxy/commands/stop.ts")).registerStop },
   { names: ["approvals", "exceptions", "quarantine"], load: async () => (await import("./proxy/commands/people.ts")).registerPeople },
   { names: ["policy"], load: async () => (await import("./proxy/commands/policy.ts")).registerPolicy },
-  { names: ["jobs", "backtest", "blast-radius", "eval"], load: async () => (await import("./analytics/command.ts")).registerAnalytics },
+  { names: ["jobs", "backtest", "blast-radius", "sequences", "eval"], load: async () => (await import("./analytics/command.ts")).registerAnalytics },
   { names: ["alerts", "incidents"], load: async () => (await import("./alerts/command.ts")).registerAlerts },
   { names: ["backend", "report", "explain"], load: async () => (await import("./dashboards/command.ts")).registerDashboards },
 ];

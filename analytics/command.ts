@@ -13,6 +13,7 @@ import { scoreTraceFiles } from "./eval/traces.ts";
 import { createJobs } from "./jobs/index.ts";
 import { createRunLog } from "./schedule/run-log.ts";
 import { runJobsOver } from "./schedule/replay.ts";
+import { registerSequences } from "./sequences/command.ts";
 import { parseTime } from "./time-flag.ts";
 
 export const registerAnalytics: RegisterCommands = (program, context) => {
@@ -20,6 +21,7 @@ export const registerAnalytics: RegisterCommands = (program, context) => {
   registerEval(program, context);
   registerBacktest(program, context);
   registerBlastRadius(program, context);
+  registerSequences(program, context);
 };
 
 function registerJobs(program: Command, context: CommandContext): void {

@@ -71,7 +71,7 @@ export async function readLeftOut(store: Store, { fromMs, toMs, asOfMs }: Window
       ? []
       : await store.query<{ call_id: string; at_ms: string; agent: string; task_id: string }>(callsSql, {
           call_ids: callIds,
-          seqs: callIds.map((id) => id.slice(id.lastIndexOf("-") + 1)),
+          seqs: callIds.map((id) => BigInt(id.slice(id.lastIndexOf("-") + 1))),
           from_ms: fromMs,
           to_ms: toMs,
         });

@@ -8,10 +8,10 @@ import type { Job, JobContext } from "../../schedule/job.ts";
 import { start } from "../../score/sequence-model.ts";
 import { poissonQuantile } from "../../score/stats.ts";
 import { readInForce, readTransitions, versionName, type SequenceModelVersion } from "../../sequences/model.ts";
+import { transitionWords } from "../../sequences/words.ts";
 import { readSequences, type StoredSequence } from "./read.ts";
 import { behaviourOf, findUnusual, groupAlike, ScoreTail, type BehaviourModel, type SequenceThresholds, type Unusual } from "./score.ts";
 import { writeScores } from "./scores.ts";
-import { transitionWords } from "./words.ts";
 
 export interface UnusualSequencesConfig extends SequenceThresholds {
   /** How far back the earlier calls of a task that is still going on are looked for. */

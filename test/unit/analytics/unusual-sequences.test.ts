@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { analyticsConfigSchema } from "../../../analytics/config.ts";
 import { BehaviourModel, behaviourOf, findUnusual, groupAlike, scoreSequence, ScoreTail, type Sequence } from "../../../analytics/jobs/unusual-sequences/score.ts";
-import { contextWords, transitionWords } from "../../../analytics/jobs/unusual-sequences/words.ts";
+import { contextWords, transitionWords } from "../../../analytics/sequences/words.ts";
 import { contextsAt, SequenceModel, type SequenceCall } from "../../../analytics/score/sequence-model.ts";
 import { poissonQuantile } from "../../../analytics/score/stats.ts";
 import { actsAfterUntrusted, type Step } from "../../../analytics/score/taint.ts";

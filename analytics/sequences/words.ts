@@ -1,4 +1,4 @@
-import { start, type Transition } from "../../score/sequence-model.ts";
+import { start, type Transition } from "../score/sequence-model.ts";
 
 /** `mail/read (read)`, with how it ended where that was not ok: `mail/read (read, timeout)`. */
 export function callWords(call: string): string {
