@@ -15,6 +15,8 @@ const keep = z.union([z.literal("never").transform(() => null), days(1)], "days 
 /** The gap detector looks a day back and `audit verify` leaves a day's margin. */
 const registerDays = days(7);
 const tiers = { high: registerDays.default(730), medium: registerDays.default(400), low: registerDays.default(180) };
+/** A model sums a week of them, and an hour that has gone would be counted anew. */
+const countsKeep = z.union([z.literal("never").transform(() => null), days(14)], "at least 14d, or never");
 const registerKeep = <T extends z.ZodType>(byTier: T) => z.union([z.literal("never").transform(() => null), registerDays, byTier], "days such as 400d, days by risk tier, or never");
 
 /**
@@ -40,8 +42,7 @@ export const retentionSchema = z
     notification_events: keep.prefault("400d"),
     audit_anchors: keep.prefault("400d"),
     audit_completeness: keep.prefault("730d"),
-    sequence_counts: keep.prefault("90d"),
-    sequence_blocks: keep.prefault("90d"),
+    sequence_counts: countsKeep.prefault("90d"),
     sequence_models: keep.prefault("400d"),
     sequence_transitions: keep.prefault("90d"),
     sequence_scores: keep.prefault("90d"),
@@ -86,10 +87,10 @@ const TIME: Readonly<Record<string, string>> = {
 const TIER: Readonly<Record<string, string>> = { calls: "risk_tier", otel_traces: "SpanAttributes['signalbox.server.risk_tier']" };
 const IS_OTHER = "SpanAttributes['signalbox.audit.producer'] = ''";
 
-/** What the configuration says, table by table. The index of traces goes with the last of their spans. */
+/** What the configuration says, table by table. The index of traces goes with the last of their spans, an hour's mark with its counts. */
 export function rulesOf(retention: Retention): Rule[] {
   const index = longest(retention.otel_traces);
-  return [...Object.entries(retention), ["otel_traces_trace_id_ts", index] as const].map(([table, kept]) => ruleOf(table, kept));
+  return [...Object.entries(retention), ["otel_traces_trace_id_ts", index] as const, ["sequence_blocks", retention.sequence_counts] as const].map(([table, kept]) => ruleOf(table, kept));
 }
 
 function ruleOf(table: string, kept: Keep): Rule {

@@ -46,6 +46,8 @@ WITH
                 toUInt8(lagInFrame(ts, 1, toDateTime64(0, 6, 'UTC')) OVER (PARTITION BY agent, loose ORDER BY ts, seq) < ts - INTERVAL 30 MINUTE) AS opens
             FROM calls
             WHERE ts >= look_back_from AND ts < to_time AND method = 'tools/call' AND tool != '' AND basis != 'imported'
+                -- The index on tasks knows no tuples.
+                AND task_id IN (SELECT task_id FROM active)
                 AND (task_id, if(task_id = '', session_id, ''), if(task_id = '', agent, '')) IN (SELECT task_id, session, loose_agent FROM active)
         )
     ),

@@ -54,6 +54,7 @@ export function unusualSequences(config: UnusualSequencesConfig): Job {
       }
       const active = await readSequences(store, { lookBackFromMs: window.fromMs - config.lookBackMs, ...window, learntToMs: inForce.learntToMs, most: mostSequences });
       if (active.length === 0) return { findings: [] };
+      if (active.length === mostSequences) logger.warn({ kept: mostSequences }, "more active tasks than are scored at once; the newest are");
       const model = behaviourOf(await readTransitions(store, inForce.version));
       // A sequence that began before the version has taught it its beginning; it is judged by the others.
       for (const { className, steps, learnt } of active) if (learnt > 0) model.add({ className, steps: steps.slice(0, learnt) }, -1);
