@@ -30,9 +30,12 @@ afterAll(async () => {
   if (dir) rmSync(dir, { recursive: true, force: true });
 });
 
+/** A week has 168 hours to count, which shows nothing that four don't. */
+const shortHistory = { sequenceModel: { historyMs: 4 * hour } };
+
 const job = (name: string, config: object = {}) => createJobs(analyticsConfigSchema.parse(config)).filter((one) => one.name === name);
 
-async function build(fromMs: number, toMs: number, config: object = {}): Promise<void> {
+async function build(fromMs: number, toMs: number, config: object = shortHistory): Promise<void> {
   const { runs } = await runJobsOver({ jobs: job("sequence-model", config), store, fromMs, toMs });
   expect(runs.filter((run) => run.status === "error")).toEqual([]);
 }
@@ -114,37 +117,48 @@ test("a version holds every transition before its hour, counted by hand, and a t
   const models = await store.query<Record<string, unknown>>("SELECT version, tasks, task_classes, transitions, learnt_from, left_out, length(calibration) AS scores FROM sequence_models FINAL ORDER BY version");
   const shared = { task_classes: 1, left_out: [], tasks: "2" };
   expect(models).toEqual([
-    { ...shared, version: "2026-01-05T11:00Z", learnt_from: "2025-12-29T11:00:00.000Z", transitions: "10", scores: "2" },
-    { ...shared, version: "2026-01-05T12:00Z", learnt_from: "2025-12-29T12:00:00.000Z", transitions: "16", scores: "3" },
+    { ...shared, version: "2026-01-05T11:00Z", learnt_from: "2026-01-05T07:00:00.000Z", transitions: "10", scores: "2" },
+    { ...shared, version: "2026-01-05T12:00Z", learnt_from: "2026-01-05T08:00:00.000Z", transitions: "16", scores: "3" },
   ]);
-});
+}, 180_000);
 
-test("the next version counts one more hour and none again, leaves out what is too old, and is what counting it all at once gives", async () => {
+test("the next version counts one more hour and none again", async () => {
   await insertCalls(store, twoTasks);
   await build(t0, t0 + hour);
   const blocks = () => store.query<{ block: string; newest: string; n: string }>("SELECT block, max(counted_at) AS newest, uniqExact(counted_at) AS n FROM sequence_blocks GROUP BY block ORDER BY block");
   const first = await blocks();
-  expect(first).toHaveLength(7 * 24);
+  expect(first).toHaveLength(4);
   await build(t0 + hour, t0 + 2 * hour);
   const second = await blocks();
   expect(second.slice(0, -1)).toEqual(first);
   expect(second.at(-1)).toMatchObject({ block: "2026-01-05T11:00:00Z", n: "1" });
+}, 180_000);
 
-  await clear(store);
+test("a version that is built late is the one that hourly counts give, and one that is built stays what it is", async () => {
   await insertCalls(store, twoTasks);
   await build(t0 + hour, t0 + 2 * hour);
   expect(await transitions("2026-01-05T12:00Z")).toEqual(ofBothHours);
-  // Built again it stays what it was, even where more has come in since.
-  await insertCalls(store, [call("t3", t0 + 5 * minute, "put", "ok", "b")].map((one) => ({ ...one, seq: 100 })));
+  await insertCalls(store, [{ ...call("t3", t0 + 65 * minute, "put", "ok", "b"), seq: 100 }]);
   await build(t0 + hour, t0 + 2 * hour);
   expect(await transitions("2026-01-05T12:00Z")).toEqual(ofBothHours);
+}, 180_000);
 
-  await clear(store);
+test("what is older than the history is left out of a version, but is still the context of what came after it", async () => {
   await insertCalls(store, twoTasks);
   await build(t0, t0 + 2 * hour, { sequenceModel: { historyMs: hour } });
-  const lastHour = (await transitions("2026-01-05T12:00Z")).filter((line) => !line.startsWith(" |"));
-  expect(lastHour).toEqual(ofBothHours.filter((line) => line.includes("!timeout") || line.startsWith("s/get/read |") || line.startsWith("after")).map((line) => line.replace("s/get/read | s/put/write: 2", "s/get/read | s/put/write: 1").replace(/(after.*): 2/, "$1: 1")));
-});
+  expect(await transitions("2026-01-05T12:00Z")).toEqual([
+    " | s/get/read: 1",
+    " | s/put/write: 1",
+    "s/get/read | s/get/read: 1",
+    "s/get/read | s/put/write: 1",
+    "s/get/read!timeout | s/get/read: 1",
+    "s/get/read!timeout s/get/read | s/put/write: 1",
+    "s/list/read s/get/read!timeout | s/get/read: 1",
+    "^ s/list/read s/get/read!timeout | s/get/read: 1",
+    "s/list/read s/get/read!timeout s/get/read | s/put/write: 1",
+    "after untrusted | s/put/write: 1",
+  ]);
+}, 180_000);
 
 test("what incidents are about is not learnt, and is unlearnt where they become known later", async () => {
   const misled = [call("m1", t0 + 20 * minute, "get", "ok", "b"), call("m1", t0 + 21 * minute, "put", "ok", "b"), call("m2", t0 + 40 * minute, "put", "ok", "b")];
@@ -173,7 +187,7 @@ test("what incidents are about is not learnt, and is unlearnt where they become 
     { version: "2026-01-05T12:00Z", left_out: ["inc_abc123"] },
   ]);
   expect(await transitions("2026-01-05T11:00Z")).toContain("^ | s/get/read: 1");
-});
+}, 180_000);
 
 test("a tick scores the calls of its window, once however often it runs, and its finding names the model and says the transition", async () => {
   await insertCalls(store, [...ordinaryTraffic(t0, t0 + 150 * minute, 1), ...hijackedTask(t0 + 141 * minute)].sort((a, b) => a.atMs - b.atMs));
@@ -197,7 +211,7 @@ test("a tick scores the calls of its window, once however often it runs, and its
 
   const [send] = once.filter((row) => (row as unknown as { task_id: string; next: string }).task_id === "inbox-hijacked" && (row as unknown as { next: string }).next === "mail/send/write");
   expect(send).toMatchObject({ agent: "inbox-bot", position: 4, seen: "0", model_version: "2026-01-05T12:00Z" });
-});
+}, 180_000);
 
 /** Runs a command in this process and returns what it printed. */
 async function run(...args: string[]): Promise<string> {
@@ -215,7 +229,7 @@ test("the command shows versions, classes, a class's transitions, what follows a
   await build(t0, t0 + 2 * hour);
   await tick(t0 + 2 * hour, t0 + 125 * minute);
   const list = await run();
-  expect(list).toMatch(/2026-01-05T12:00Z +2025-12-29 12:00 +2026-01-05 12:00 +\d+ +5 +\d+ +-/);
+  expect(list).toMatch(/2026-01-05T12:00Z +2026-01-05 08:00 +2026-01-05 12:00 +\d+ +5 +\d+ +-/);
   expect(list).toMatch(/Classes of 2026-01-05T12:00Z:[^]*\n {2}c +2 +7 +3 +12$/);
 
   const c = await run("--task-class", "c");
@@ -234,4 +248,4 @@ test("the command shows versions, classes, a class's transitions, what follows a
   await expect(run("--task-class", "horoscope")).rejects.toThrow('knows no task class "horoscope"');
   await expect(run("--model-version", "yesterday")).rejects.toThrow('there is no version "yesterday"');
   await expect(run("--context", "s/list/read")).rejects.toThrow("--context is of a class");
-});
+}, 180_000);
