@@ -29,7 +29,7 @@ const commands: readonly { names: readonly string[]; load: () => Promise<Registe
   { names: ["approvals", "exceptions", "quarantine"], load: async () => (await import("./proxy/commands/people.ts")).registerPeople },
   { names: ["payload"], load: async () => (await import("./proxy/commands/payload.ts")).registerPayload },
   { names: ["policy"], load: async () => (await import("./proxy/commands/policy.ts")).registerPolicy },
-  { names: ["jobs", "backtest", "blast-radius", "baseline", "eval"], load: async () => (await import("./analytics/command.ts")).registerAnalytics },
+  { names: ["jobs", "backtest", "blast-radius", "baseline", "sequences", "eval"], load: async () => (await import("./analytics/command.ts")).registerAnalytics },
   { names: ["alerts", "incidents"], load: async () => (await import("./alerts/command.ts")).registerAlerts },
   { names: ["backend", "report", "explain"], load: async () => (await import("./dashboards/command.ts")).registerDashboards },
 ];

@@ -14,6 +14,7 @@ import { scoreTraceFiles } from "./eval/traces.ts";
 import { createJobs } from "./jobs/index.ts";
 import { createRunLog } from "./schedule/run-log.ts";
 import { runJobsOver } from "./schedule/replay.ts";
+import { registerSequences } from "./sequences/command.ts";
 import { parseTime } from "./time-flag.ts";
 
 export const registerAnalytics: RegisterCommands = (program, context) => {
@@ -22,6 +23,7 @@ export const registerAnalytics: RegisterCommands = (program, context) => {
   registerBacktest(program, context);
   registerBlastRadius(program, context);
   registerBaseline(program, context);
+  registerSequences(program, context);
 };
 
 function registerJobs(program: Command, context: CommandContext): void {

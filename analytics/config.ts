@@ -4,7 +4,7 @@ const minutes = 60_000;
 const hours = 60 * minutes;
 const days = 24 * hours;
 
-export const jobNames = ["baselines", "denial-spikes", "error-spikes", "latency-drift", "unusual-sequences", "volume", "first-use", "retry-storms", "scope-escape", "taint-flows", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers", "anchor-failures"] as const;
+export const jobNames = ["baselines", "denial-spikes", "error-spikes", "latency-drift", "sequence-model", "unusual-sequences", "volume", "first-use", "retry-storms", "scope-escape", "taint-flows", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers", "anchor-failures"] as const;
 
 const ms = z.int().positive();
 const count = z.int().nonnegative();
@@ -65,12 +65,19 @@ export const analyticsConfigSchema = z.strictObject({
       fdr: share.default(0.005),
     })
     .prefault({}),
-  unusualSequences: z
+  sequenceModel: z
     .strictObject({
       historyMs: ms.default(7 * days),
-      latenessMs: ms.default(1 * minutes),
-      /** So many of the newest past sequences show how high an ordinary one scores. */
+      lookBackMs: ms.default(1 * days),
+      latenessMs: ms.default(2 * minutes),
       calibrationSequences: z.int().positive().default(2000),
+    })
+    .prefault({}),
+  unusualSequences: z
+    .strictObject({
+      lookBackMs: ms.default(1 * days),
+      latenessMs: ms.default(1 * minutes),
+      maxModelAgeMs: ms.default(1 * days),
       minSequences: count.default(30),
       warmSequences: count.default(100),
       minClassSequences: count.default(10),

@@ -35,7 +35,8 @@ export async function runBacktest(options: BacktestOptions): Promise<Backtest> {
   return { fromMs, toMs, jobs: jobs.map((job) => job.name), windows: runs.length, failed, ...scoreBacktest(findings, incidents, { fromMs, toMs }) };
 }
 
-/** The same store for whoever reads. What is inserted is let go; no job needs what another one, or it itself, wrote. */
+/** The same store for whoever reads. What is inserted is let go: no job needs what another one, or it itself, wrote, but for
+ * the sequence models, of which `jobs run sequence-model` stores those that a stretch of the past does not have. */
 export function readingStore(store: Store): Store {
   return {
     ...store,

@@ -25,6 +25,7 @@ function toSequence(rows: readonly Row[]): Sequence {
       token: `${String(row.server ?? "")}/${String(row.tool)}/${String(row.kind ?? "unknown")}`,
       acts: row.kind !== "read",
       untrusted: row.untrusted === true,
+      outcome: String(row.outcome ?? "ok"),
     })),
   };
 }

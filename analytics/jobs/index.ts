@@ -11,6 +11,7 @@ import { leadershipMetrics } from "./leadership-metrics/job.ts";
 import { retryStorms } from "./retry-storms/job.ts";
 import { scopeEscape } from "./scope-escape/job.ts";
 import { sequenceGaps } from "./sequence-gaps/job.ts";
+import { sequenceModel } from "./sequence-model/job.ts";
 import { taintFlows } from "./taint-flows/job.ts";
 import { unusualSequences } from "./unusual-sequences/job.ts";
 import { volume } from "./volume/job.ts";
@@ -22,6 +23,8 @@ export function createJobs(config: AnalyticsConfig): Job[] {
     denialSpikes(config.denialSpikes, config.baselines),
     errorSpikes(config.errorSpikes, config.baselines),
     latencyDrift(config.latencyDrift, config.baselines),
+    // Before the job that goes by what it learns: at a start both catch up.
+    sequenceModel(config.sequenceModel),
     unusualSequences(config.unusualSequences),
     volume(config.volume, config.baselines),
     firstUse(config.firstUse),

@@ -8,29 +8,56 @@ interface Successors {
   counts: Map<string, number>;
 }
 
-/** The last up to `order` tokens before position `at`, as one key. */
-export function contextKey(tokens: readonly string[], at: number, order: number): string {
-  const from = at - order;
-  return from >= 0 ? tokens.slice(from, at).join("\n") : [start, ...tokens.slice(0, at)].join("\n");
+/** One call of a sequence: `server/tool/effect`, and how it ended where that was not `ok`. */
+export interface SequenceCall {
+  readonly token: string;
+  readonly outcome?: string;
 }
 
-/** Contexts of orders 0 to 3 at a position; at the start there are fewer, since nothing comes before the start. */
-export function contextsAt(tokens: readonly string[], at: number): string[] {
-  const orders = Math.min(maxOrder, at + 1);
-  return Array.from({ length: orders + 1 }, (_, order) => contextKey(tokens, at, order));
+/** A call as it stands in a context: `server/tool/effect`, with `!outcome` where it was not ok. */
+export const marked = ({ token, outcome = "ok" }: SequenceCall): string => (outcome === "ok" ? token : `${token}!${outcome}`);
+
+/** The last up to `order` calls before position `at`, as one key. */
+function contextKey(calls: readonly SequenceCall[], at: number, order: number): string {
+  const from = at - order;
+  return from >= 0 ? calls.slice(from, at).map(marked).join("\n") : [start, ...calls.slice(0, at).map(marked)].join("\n");
+}
+
+/**
+ * Contexts at a position, from the shortest: nothing, the call before however it ended, the call before as it ended where
+ * that was not ok, the two and the three calls before. At the start there are fewer, since nothing comes before the start.
+ */
+export function contextsAt(calls: readonly SequenceCall[], at: number): string[] {
+  const contexts = ["", at === 0 ? start : calls[at - 1]!.token];
+  for (let order = 1; order <= Math.min(maxOrder, at + 1); order++) {
+    const key = contextKey(calls, at, order);
+    if (key !== contexts.at(-1)) contexts.push(key);
+  }
+  return contexts;
+}
+
+export interface Transition {
+  context: string;
+  next: string;
+  /** How often `next` came after the context, of all the times that the class was there. */
+  seen: number;
+  of: number;
+  /** What came instead, the most frequent first. */
+  usually: readonly { next: string; count: number }[];
 }
 
 class Counts {
   readonly #contexts = new Map<string, Successors>();
 
-  /** A negative count takes back what was added before. */
+  /** A negative count takes back what was added before, and no more than that: what is taken may not have been learnt. */
   add(context: string, next: string, count: number): void {
     let successors = this.#contexts.get(context);
     if (successors === undefined) this.#contexts.set(context, (successors = { total: 0, counts: new Map() }));
-    const sum = (successors.counts.get(next) ?? 0) + count;
+    const before = successors.counts.get(next) ?? 0;
+    const sum = Math.max(0, before + count);
     if (sum > 0) successors.counts.set(next, sum);
     else successors.counts.delete(next);
-    successors.total += count;
+    successors.total += sum - before;
   }
 
   get(context: string): Successors | undefined {
@@ -49,9 +76,9 @@ export class SequenceModel {
   readonly #all = new Counts();
 
   /** Adds one sequence of a class; -1 takes it out again, which is how a sequence is judged by the others alone. */
-  add(className: string, tokens: readonly string[], count = 1): void {
-    tokens.forEach((token, at) => {
-      for (const context of contextsAt(tokens, at)) this.addCount(className, context, token, count);
+  add(className: string, calls: readonly SequenceCall[], count = 1): void {
+    calls.forEach(({ token }, at) => {
+      for (const context of contextsAt(calls, at)) this.addCount(className, context, token, count);
     });
   }
 
@@ -67,21 +94,22 @@ export class SequenceModel {
     return this.#classes.get(className)?.get("")?.counts.get(token) ?? 0;
   }
 
-  /** What the class usually does in this place, most frequent first: the longest context that was ever seen decides. */
-  usually(className: string, tokens: readonly string[], at: number): { next: string; share: number }[] {
-    for (const context of contextsAt(tokens, at).toReversed()) {
-      const seen = this.#classes.get(className)?.get(context);
-      if (seen === undefined || seen.total === 0) continue;
-      return [...seen.counts]
-        .map(([next, count]) => ({ next, share: count / seen.total }))
-        .sort((a, b) => b.share - a.share || (a.next < b.next ? -1 : 1));
+  /** A call's transition as the class knows it: the longest context that it was ever seen in decides. */
+  transitionAt(className: string, calls: readonly SequenceCall[], at: number): Transition {
+    const next = calls[at]!.token;
+    for (const context of contextsAt(calls, at).toReversed()) {
+      const known = this.#classes.get(className)?.get(context);
+      if (known === undefined || known.total === 0) continue;
+      const usually = [...known.counts].map(([token, count]) => ({ next: token, count }));
+      usually.sort((a, b) => b.count - a.count || (a.next < b.next ? -1 : 1));
+      return { context, next, seen: known.counts.get(next) ?? 0, of: known.total, usually };
     }
-    return [];
+    return { context: "", next, seen: 0, of: 0, usually: [] };
   }
 
   /** Bits of surprise at each call: 0 is certain, each bit halves the probability. */
-  surprisals(className: string, tokens: readonly string[]): number[] {
-    return tokens.map((token, at) => -Math.log2(this.#probability(className, contextsAt(tokens, at), token)));
+  surprisals(className: string, calls: readonly SequenceCall[]): number[] {
+    return calls.map(({ token }, at) => -Math.log2(this.#probability(className, contextsAt(calls, at), token)));
   }
 
   #probability(className: string, contexts: readonly string[], token: string): number {

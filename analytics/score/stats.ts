@@ -50,6 +50,18 @@ export function betaBinomialTail(d: number, n: number, alpha: number, beta: numb
   return Math.min(1, sum);
 }
 
+/** The smallest count that a Poisson of this mean stays at or under with probability `q`. */
+export function poissonQuantile(q: number, mean: number): number {
+  let count = 0;
+  let term = Math.exp(-mean);
+  let sum = term;
+  while (sum < q && count < 10 * (mean + 10)) {
+    term *= mean / ++count;
+    sum += term;
+  }
+  return count;
+}
+
 /** Benjamini-Hochberg: for each p-value the smallest false discovery rate at which it would be among the discoveries. */
 export function falseDiscoveryRates(pValues: readonly number[]): number[] {
   const order = pValues.map((p, i) => ({ p, i })).sort((a, b) => b.p - a.p);

@@ -6,6 +6,8 @@ export interface Step {
   acts: boolean;
   /** A third party can write into what it returns. */
   untrusted: boolean;
+  /** How it ended; `ok` where nothing is said. */
+  outcome?: string;
 }
 
 /** The acting calls after an untrusted read, by their position; empty where nothing untrusted was read. */
@@ -44,6 +46,11 @@ export class TaintModel {
       counts.sequences += sequences;
       for (const [token, count] of acts) counts.acts.set(token, (counts.acts.get(token) ?? 0) + count);
     }
+  }
+
+  /** How many sequences were seen. */
+  get sequences(): number {
+    return this.#all.sequences;
   }
 
   /** How many sequences of the class were seen. */

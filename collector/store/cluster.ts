@@ -19,9 +19,7 @@ export interface Cluster {
  * The tables that grow with the calls. They are spread: `<name>_local` holds a shard's rows, and `<name>` reads all of them.
  * The others are small, and every node has them whole, under their own name: FINAL, joins and look-ups in them need no other node.
  */
-export const SHARDED: readonly string[] = ["otel_traces", "otel_traces_trace_id_ts", "calls", "calls_1m", "calls_1h", "calls_1d", "latency_1m", "latency_1h", "latency_1d", "latency_by_agent_1h", "payloads"];
-/** Those of them that are written to by name, each with its sharding key; views fill the others. */
-const WRITTEN: Readonly<Record<string, (cluster: Cluster) => string>> = { otel_traces: ({ shardingKey }) => shardingKey, payloads: () => "sipHash64(producer, seq)" };
+export const SHARDED: readonly string[] = ["otel_traces", "otel_traces_trace_id_ts", "calls", "calls_1m", "calls_1h", "calls_1d", "latency_1m", "latency_1h", "latency_1d", "latency_by_agent_1h", "payloads", "sequence_scores"];
 /** A batch may be sent again until its sender's spool is full, and a server's own default forgets it after an hour. */
 const DEDUPLICATION_SECONDS = 7 * 86_400;
 
@@ -85,11 +83,19 @@ export function renderStatement(file: string, statement: string, cluster: Cluste
 }
 
 function distributed(head: string, table: string, cluster: Cluster): string {
+  const written = writtenBy(table, cluster);
   // Without a key nothing can be written through it, which is right for what views fill.
-  const written = WRITTEN[table];
-  const key = written ? `, ${written(cluster)}` : "";
+  const key = written === undefined ? "" : `, ${written}`;
   const local = storedIn(table, cluster);
   return `${head} ${table}${onCluster(cluster)} AS ${local} ENGINE = Distributed(${cluster.name}, ${cluster.database}, ${local}${key})`;
+}
+
+const ROW_KEYS: Readonly<Record<string, string>> = { payloads: "sipHash64(producer, seq)", sequence_scores: "sipHash64(unit)" };
+
+/** The sharding key of a table that is written to by its name; views fill the others. A row that takes another's place has its shard. */
+function writtenBy(table: string, cluster: Cluster): string | undefined {
+  if (table === "otel_traces") return cluster.shardingKey;
+  return ROW_KEYS[table];
 }
 
 /** `MergeTree` becomes `ReplicatedMergeTree('path', 'replica')`, and what the engine was given comes behind. */

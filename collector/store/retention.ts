@@ -16,6 +16,8 @@ const keep = z.union([z.literal("never").transform(() => null), days(1)], "days 
 const registerDays = days(7);
 const tiers = { high: registerDays.default(730), medium: registerDays.default(400), low: registerDays.default(180) };
 const keepByTier = z.union([z.literal("never").transform(() => null), days(1), z.strictObject({ high: days(1), medium: days(1), low: days(1) })], "days such as 30d, days by risk tier, or never");
+/** A model sums a week of them, and an hour that has gone would be counted anew. */
+const countsKeep = z.union([z.literal("never").transform(() => null), days(14)], "at least 14d, or never");
 const registerKeep = <T extends z.ZodType>(byTier: T) => z.union([z.literal("never").transform(() => null), registerDays, byTier], "days such as 400d, days by risk tier, or never");
 
 /**
@@ -43,6 +45,10 @@ export const retentionSchema = z
     audit_completeness: keep.prefault("730d"),
     payloads: keepByTier.prefault("30d"),
     dropped_payloads: keep.prefault("400d"),
+    sequence_counts: countsKeep.prefault("90d"),
+    sequence_models: keep.prefault("400d"),
+    sequence_transitions: keep.prefault("90d"),
+    sequence_scores: keep.prefault("90d"),
   })
   .prefault({});
 
@@ -77,14 +83,19 @@ const TIME: Readonly<Record<string, string>> = {
   audit_completeness: "toDateTime(computed_at)",
   payloads: "toDateTime(ts)",
   dropped_payloads: "toDateTime(last_at)",
+  sequence_counts: "block",
+  sequence_blocks: "block",
+  sequence_models: "toDateTime(learnt_to)",
+  sequence_transitions: "learnt_to",
+  sequence_scores: "toDateTime(ts)",
 };
 const TIER: Readonly<Record<string, string>> = { calls: "risk_tier", payloads: "risk_tier", otel_traces: "SpanAttributes['signalbox.server.risk_tier']" };
 const IS_OTHER = "SpanAttributes['signalbox.audit.producer'] = ''";
 
-/** What the configuration says, table by table. The index of traces goes with the last of their spans. */
+/** What the configuration says, table by table. The index of traces goes with the last of their spans, an hour's mark with its counts. */
 export function rulesOf(retention: Retention): Rule[] {
   const index = longest(retention.otel_traces);
-  return [...Object.entries(retention), ["otel_traces_trace_id_ts", index] as const].map(([table, kept]) => ruleOf(table, kept));
+  return [...Object.entries(retention), ["otel_traces_trace_id_ts", index] as const, ["sequence_blocks", retention.sequence_counts] as const].map(([table, kept]) => ruleOf(table, kept));
 }
 
 function ruleOf(table: string, kept: Keep): Rule {

@@ -16,7 +16,7 @@ const RECORDED = ["otel_traces", "registry_servers", "policy_versions", "control
 /** What they read: whether the store is up to date. */
 const CONSULTED = ["schema_migrations", "retention_changes", "retention_horizons"];
 /** What analytics, alerts and reports append. */
-const CONCLUDED = ["baselines", "findings", "job_runs", "metric_values", "alert_events", "notification_events", "incident_events", "audit_completeness"];
+const CONCLUDED = ["baselines", "findings", "job_runs", "metric_values", "alert_events", "notification_events", "incident_events", "audit_completeness", "sequence_counts", "sequence_blocks", "sequence_models", "sequence_transitions", "sequence_scores"];
 
 export type PasswordHash = { readonly method: "sha256_hash" | "bcrypt_hash"; readonly hash: string };
 

@@ -1,10 +1,10 @@
 -- question: Who makes this transition in tasks of this class, now and before?
--- params: history_from_ms, window_start_ms, window_end_ms (Unix milliseconds); class; previous and next: the two calls
+-- params: look_back_from_ms, window_start_ms, window_end_ms (Unix milliseconds); class; previous and next: the two calls
 --   (^ before the first)
 -- out: dimension, value, now, before: transitions with the second call in the window, and before it
--- scans: calls from history_from to window_end, 12 columns
+-- scans: calls from look_back_from to window_end, 12 columns; a day, since who makes it changes slowly
 WITH
-    fromUnixTimestamp64Milli({history_from_ms:Int64}, 'UTC') AS history_from,
+    fromUnixTimestamp64Milli({look_back_from_ms:Int64}, 'UTC') AS look_back_from,
     fromUnixTimestamp64Milli({window_start_ms:Int64}, 'UTC') AS window_start,
     fromUnixTimestamp64Milli({window_end_ms:Int64}, 'UTC') AS window_end,
     unit_calls AS
@@ -15,7 +15,7 @@ WITH
                 task_id != '', concat('task ', task_id),
                 traced, concat('trace ', agent, ' ', trace_id),
                 session_id != '', concat('session ', agent, ' ', session_id),
-                concat('agent ', agent, ' ', toString(sum(opens) OVER (PARTITION BY agent, loose ORDER BY ts, seq)))
+                concat('agent ', agent, ' ', toString(max(if(opens, ts, toDateTime64(0, 6, 'UTC'))) OVER (PARTITION BY agent, loose ORDER BY ts, seq)))
             ) AS unit,
             if(task_class != '', toString(task_class), concat('agent:', agent)) AS class,
             concat(server, '/', tool, '/', if(effect = '', 'unknown', effect)) AS token,
@@ -29,7 +29,7 @@ WITH
                 task_id = '' AND session_id = '' AND NOT traced AS loose,
                 toUInt8(lagInFrame(ts, 1, toDateTime64(0, 6, 'UTC')) OVER (PARTITION BY agent, loose ORDER BY ts, seq) < ts - INTERVAL 30 MINUTE) AS opens
             FROM calls
-            WHERE ts >= history_from AND ts < window_end AND method = 'tools/call' AND tool != '' AND basis != 'imported'
+            WHERE ts >= look_back_from AND ts < window_end AND method = 'tools/call' AND tool != '' AND basis != 'imported'
         )
     )
 SELECT part.1 AS dimension, part.2 AS value, toUInt32(countIf(ts >= window_start)) AS now, toUInt32(countIf(ts < window_start)) AS before

@@ -6,17 +6,23 @@ import { figure, findingTitle, ratio } from "../../findings/title.ts";
 import { entityOf } from "../../findings/work.ts";
 import type { Job, JobContext } from "../../schedule/job.ts";
 import { start } from "../../score/sequence-model.ts";
-import { readModel, readSequences, type StoredSequence } from "./read.ts";
-import { describeTransition, findUnusual, groupAlike, ScoreTail, type BehaviourModel, type SequenceThresholds, type Unusual } from "./score.ts";
+import { poissonQuantile } from "../../score/stats.ts";
+import { readInForce, readTransitions, versionName, type SequenceModelVersion } from "../../sequences/model.ts";
+import { transitionWords } from "../../sequences/words.ts";
+import { readSequences, type StoredSequence } from "./read.ts";
+import { behaviourOf, findUnusual, groupAlike, ScoreTail, type BehaviourModel, type SequenceThresholds, type Unusual } from "./score.ts";
+import { writeScores } from "./scores.ts";
 
 export interface UnusualSequencesConfig extends SequenceThresholds {
-  historyMs: number;
+  /** How far back the earlier calls of a task that is still going on are looked for. */
+  lookBackMs: number;
   latenessMs: number;
-  calibrationSequences: number;
+  /** A model that learnt nothing for so long is none. */
+  maxModelAgeMs: number;
 }
 
 const stepMs = 300_000;
-const version = "1";
+const version = "2";
 /** Active tasks looked at in one window, and findings made of them: more is one event, not many. */
 const mostSequences = 20_000;
 const mostFindings = 20;
@@ -24,7 +30,14 @@ const mostFindings = 20;
 const evidenceSql = loadSql(new URL("./evidence.sql", import.meta.url));
 const contributorsSql = loadSql(new URL("./contributors.sql", import.meta.url));
 
-/** Tasks whose calls come in an order that tasks of their class don't have. */
+/** What is known beside the model of what is usual. */
+interface Known {
+  model: SequenceModelVersion;
+  active: number;
+  high: number;
+}
+
+/** Tasks whose calls come in an order that tasks of their class don't have, and the score of every call. */
 export function unusualSequences(config: UnusualSequencesConfig): Job {
   return {
     name: "unusual-sequences",
@@ -33,31 +46,27 @@ export function unusualSequences(config: UnusualSequencesConfig): Job {
     windowMs: stepMs,
     latenessMs: config.latenessMs,
     async run(context) {
-      const { store, window, logger } = context;
-      const historyFromMs = window.fromMs - config.historyMs;
-      const active = await readSequences(store, { historyFromMs, fromMs: window.fromMs, toMs: window.toMs, most: mostSequences });
-      if (active.length === 0) return { findings: [] };
-      const past = await readSequences(store, { historyFromMs, fromMs: historyFromMs, toMs: window.fromMs, most: config.calibrationSequences });
-      if (past.length < config.minSequences) {
-        logger.debug({ past: past.length }, "too few sequences to know what is usual");
+      const { store, window, nowMs, logger } = context;
+      const inForce = await readInForce(store, { atMs: window.fromMs, maxAgeMs: config.maxModelAgeMs });
+      if (inForce === undefined || inForce.tasks < config.minSequences) {
+        logger.debug({ tasks: inForce?.tasks ?? 0 }, "too few sequences to know what is usual");
         return { findings: [] };
       }
-      const model = await readModel(store, historyFromMs, window.fromMs);
-      const tail = new ScoreTail(past.map((sequence) => model.scoreWithout(sequence).total));
-      const found = groupAlike(judge(model, active, tail, config));
+      const active = await readSequences(store, { lookBackFromMs: window.fromMs - config.lookBackMs, ...window, learntToMs: inForce.learntToMs, most: mostSequences });
+      if (active.length === 0) return { findings: [] };
+      if (active.length === mostSequences) logger.warn({ kept: mostSequences }, "more active tasks than are scored at once; the newest are");
+      const model = behaviourOf(await readTransitions(store, inForce.version));
+      // A sequence that began before the version has taught it its beginning; it is judged by the others.
+      for (const { className, steps, learnt } of active) if (learnt > 0) model.add({ className, steps: steps.slice(0, learnt) }, -1);
+      await writeScores(store, model, active, { version: inForce.version, nowMs });
+      const tail = new ScoreTail(inForce.calibration);
+      // What made it unusual must be in this window, or an earlier one has said so.
+      const found = groupAlike(findUnusual(model, active, tail, config).filter((u) => u.score.worst >= u.sequence.before));
       if (found.length > mostFindings) logger.warn({ unusual: found.length, kept: mostFindings }, "many unusual sequences at once");
-      const known = { past: past.length, active: active.length, high: tail.high };
+      const known = { model: inForce, active: active.length, high: tail.high };
       return { findings: await Promise.all(found.slice(0, mostFindings).map((u) => toFinding(context, config, model, u, known))) };
     },
   };
-}
-
-/** A sequence that began before the window has taught the model its beginning; it is judged by the others. What made it
- * unusual must be in this window, or an earlier one has said so. */
-function judge(model: BehaviourModel, active: readonly StoredSequence[], tail: ScoreTail, config: UnusualSequencesConfig): Unusual<StoredSequence>[] {
-  const begun = active.filter((s) => s.before > 0).map((s) => ({ className: s.className, steps: s.steps.slice(0, s.before) }));
-  for (const prefix of begun) model.add(prefix, -1);
-  return findUnusual(model, active, tail, config).filter((u) => u.score.worst >= u.sequence.before);
 }
 
 async function toFinding(
@@ -65,19 +74,19 @@ async function toFinding(
   config: UnusualSequencesConfig,
   model: BehaviourModel,
   unusual: Unusual<StoredSequence> & { alike: number },
-  known: { past: number; active: number; high: number },
+  known: Known,
 ): Promise<Finding> {
   const { store, window, nowMs } = context;
   const { sequence, score } = unusual;
   const { worst } = score;
   const next = sequence.steps[worst]!.token;
   const previous = worst === 0 ? start : sequence.steps[worst - 1]!.token;
-  const historyFromMs = window.fromMs - config.historyMs;
-  const range = { history_from_ms: historyFromMs, window_start_ms: window.fromMs, window_end_ms: window.toMs };
-  const params = { ...range, unit: sequence.unit, class: sequence.className, previous, next };
-  const [evidence] = await store.query<{ actual: number; expected: number; tasks: number; tasks_with: number; expected_high: number }>(evidenceSql, params);
-  const { actual = 0, expected = 0, tasks = 0, expected_high = 0 } = evidence ?? {};
-  const health = await readHealth(store, { historyFromMs, windowStartMs: window.fromMs, windowEndMs: window.toMs }, known.past < config.warmSequences);
+  const lookBackFromMs = window.fromMs - config.lookBackMs;
+  const transition = { class: sequence.className, previous, next };
+  const params = { look_back_from_ms: lookBackFromMs, window_end_ms: window.toMs, unit: sequence.unit, task_id: sequence.taskId, agent: sequence.agent, version: known.model.version, ...transition };
+  const [evidence] = await store.query<{ actual: number; expected: number; tasks: number }>(evidenceSql, params);
+  const { actual = 0, expected = 0, tasks = 0 } = evidence ?? {};
+  const health = await readHealth(store, { historyFromMs: lookBackFromMs, windowStartMs: window.fromMs, windowEndMs: window.toMs }, known.model.tasks < config.warmSequences);
   const [entityKind, entity] = entityOf(sequence);
   const neverActed = score.taintBits > 0 && model.taint.timesSeen(sequence.className, next) === 0;
   // A tool's name may hold slashes; a server's and an effect don't.
@@ -102,7 +111,7 @@ async function toFinding(
     actual,
     expected,
     expectedLow: 0,
-    expectedHigh: expected_high,
+    expectedHigh: poissonQuantile(0.99, expected),
     sampleSize: tasks,
     title: findingTitle({
       metric: `Transition to ${server}/${tool}`.slice(0, 48),
@@ -114,7 +123,7 @@ async function toFinding(
       toMs: window.toMs,
     }),
     summary: summarise(model, unusual, neverActed, known, config),
-    contributors: await readContributors(store, { ...range, class: sequence.className, previous, next }),
+    contributors: await readContributors(store, { look_back_from_ms: lookBackFromMs, window_start_ms: window.fromMs, window_end_ms: window.toMs, ...transition }),
     callIds: [...new Set([sequence.callIds[0]!, sequence.callIds[worst]!, sequence.callIds.at(-1)!])],
     evidenceSql: evidenceSql.text,
     evidenceParams: params,
@@ -137,9 +146,12 @@ function summarise(
   model: BehaviourModel,
   { sequence, score, p, q, alike }: Unusual<StoredSequence> & { alike: number },
   neverActed: boolean,
-  known: { past: number; active: number; high: number },
+  known: Known,
   config: UnusualSequencesConfig,
 ): string {
+  const { model: inForce } = known;
+  const inClass = model.sequence.timesSeen(sequence.className, sequence.steps[score.worst]!.token);
+  const words = transitionWords(sequence.className, model.sequence.transitionAt(sequence.className, sequence.steps, score.worst), inClass);
   const bits = score.surprisals[score.worst]!;
   const taint =
     score.taintBits === 0
@@ -148,11 +160,12 @@ function summarise(
         ? `It had read what a third party can write, and no task of this class has ever done that after such a read (${figure(score.taintBits)} bits). `
         : `It had read what a third party can write (${figure(score.taintBits)} bits). `;
   const text =
-    `${describeTransition(model, sequence, score.worst)} ${taint}` +
-    `That call: ${figure(bits)} bits of surprise; the task: ${figure(score.total)}, where 99% of ${known.past} past ones stay under ${figure(known.high)}; ` +
+    `${words} ${taint}` +
+    `That call: ${figure(bits)} bits of surprise; the task: ${figure(score.total)}, where 99% of ${inForce.calibration.length} past ones stay under ${figure(known.high)}; ` +
     `${figure(score.perCall)} bits a call over ${sequence.steps.length} calls. ` +
     `Chance ${p.toExponential(1)}, false discovery rate ${q.toExponential(1)} over ${known.active} active tasks.` +
     (alike > 0 ? ` ${alike} more of this class were led to the same call in this window.` : "") +
-    (known.past < config.warmSequences ? " The history is short: cold start." : "");
+    ` Sequence model ${inForce.version}: ${inForce.tasks} tasks since ${versionName(inForce.learntFromMs)}.` +
+    (inForce.tasks < config.warmSequences ? " The history is short: cold start." : "");
   return text.slice(0, 2000);
 }

@@ -1,10 +1,8 @@
 import { loadSql } from "../../../collector/store/sql-file.ts";
 import type { Store } from "../../../collector/store/client.ts";
 import type { Step } from "../../score/taint.ts";
-import { BehaviourModel, type Sequence } from "./score.ts";
+import type { Sequence } from "./score.ts";
 
-const countsSql = loadSql(new URL("./counts.sql", import.meta.url));
-const actsSql = loadSql(new URL("./acts.sql", import.meta.url));
 const sequencesSql = loadSql(new URL("./sequences.sql", import.meta.url));
 
 /** A task, session or burst as it stands at the end of a stretch of time. */
@@ -15,8 +13,12 @@ export interface StoredSequence extends Sequence {
   taskClass: string;
   sessionId: string;
   callIds: readonly string[];
+  /** When each call was received. */
+  timesMs: readonly number[];
   /** How many of its calls came before that stretch. */
   before: number;
+  /** How many of its calls the model has learnt from. */
+  learnt: number;
 }
 
 interface SequenceRow {
@@ -27,31 +29,31 @@ interface SequenceRow {
   task_class: string;
   session_id: string;
   before: number;
+  learnt: number;
   tokens: string[];
+  outcomes: string[];
   acting: number[];
   tainting: number[];
   call_ids: string[];
+  times_us: string[];
 }
 
-/** The model of everything before a moment, counted by the engine. */
-export async function readModel(store: Store, historyFromMs: number, beforeMs: number): Promise<BehaviourModel> {
-  const model = new BehaviourModel();
-  const range = { history_from_ms: historyFromMs, window_start_ms: beforeMs };
-  const counts = store.stream<{ class: string; context: string; next: string; count: number }>(countsSql, range);
-  for await (const rows of counts) for (const row of rows) model.sequence.addCount(row.class, row.context, row.next, row.count);
-  const classes = await store.query<{ class: string; sequences: number; acts: Record<string, string> }>(actsSql, range);
-  for (const row of classes) {
-    model.taint.addCounts(row.class, row.sequences, Object.entries(row.acts).map(([token, count]) => [token, Number(count)]));
-  }
-  return model;
+export interface SequenceRange {
+  /** How far back the earlier calls of these sequences are looked for. */
+  lookBackFromMs: number;
+  fromMs: number;
+  toMs: number;
+  learntToMs: number;
+  most: number;
 }
 
-/** The newest sequences with a call in [fromMs, toMs), each with its calls since `historyFromMs`. */
-export async function readSequences(store: Store, range: { historyFromMs: number; fromMs: number; toMs: number; most: number }): Promise<StoredSequence[]> {
+/** The newest sequences with a call in [fromMs, toMs), each with its calls since `lookBackFromMs`. */
+export async function readSequences(store: Store, range: SequenceRange): Promise<StoredSequence[]> {
   const rows = await store.query<SequenceRow>(sequencesSql, {
-    history_from_ms: range.historyFromMs,
+    look_back_from_ms: range.lookBackFromMs,
     from_ms: range.fromMs,
     to_ms: range.toMs,
+    learnt_to_ms: range.learntToMs,
     most: range.most,
   });
   return rows.map((row) => ({
@@ -62,7 +64,9 @@ export async function readSequences(store: Store, range: { historyFromMs: number
     taskClass: row.task_class,
     sessionId: row.session_id,
     callIds: row.call_ids,
+    timesMs: row.times_us.map((us) => Number(us) / 1000),
     before: row.before,
-    steps: row.tokens.map((token, i): Step => ({ token, acts: row.acting[i] === 1, untrusted: row.tainting[i] === 1 })),
+    learnt: row.learnt,
+    steps: row.tokens.map((token, i): Step => ({ token, outcome: row.outcomes[i]!, acts: row.acting[i] === 1, untrusted: row.tainting[i] === 1 })),
   }));
 }

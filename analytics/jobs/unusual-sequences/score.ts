@@ -1,8 +1,9 @@
 import { groupAlike as byKind } from "../../findings/work.ts";
-import { SequenceModel } from "../../score/sequence-model.ts";
+import { SequenceModel, start } from "../../score/sequence-model.ts";
 import { decades } from "../../score/rate.ts";
 import { falseDiscoveryRates, quantileSorted } from "../../score/stats.ts";
 import { actsAfterUntrusted, TaintModel, type Step } from "../../score/taint.ts";
+import type { TransitionRow } from "../../sequences/model.ts";
 
 /** The calls of one task (or session, or burst) in order. */
 export interface Sequence {
@@ -16,7 +17,7 @@ export class BehaviourModel {
   readonly taint = new TaintModel();
 
   add({ className, steps }: Sequence, count = 1): void {
-    this.sequence.add(className, tokensOf(steps), count);
+    this.sequence.add(className, steps, count);
     this.taint.add(className, steps, count);
   }
 
@@ -29,10 +30,25 @@ export class BehaviourModel {
   }
 }
 
+/** The model that stored counts make: each task begins once, so the beginnings are how many there were. */
+export function behaviourOf(rows: Iterable<TransitionRow>): BehaviourModel {
+  const model = new BehaviourModel();
+  for (const row of rows) {
+    if (row.kind === "after_untrusted") model.taint.addCounts(row.class, 0, [[row.next, row.count]]);
+    else model.sequence.addCount(row.class, row.context, row.next, row.count);
+    if (row.kind === "transition" && row.context === start) model.taint.addCounts(row.class, row.count, []);
+  }
+  return model;
+}
+
 export interface SequenceScore {
   total: number;
   /** Bits at each call. */
   surprisals: number[];
+  /** Bits that each call's coming after an untrusted read adds, where it acts. */
+  afterUntrusted: number[];
+  /** The total as it was after each call. */
+  totals: number[];
   max: number;
   perCall: number;
   /** Position of the call that made it unusual: the act after an untrusted read where there is one that counts most. */
@@ -41,34 +57,39 @@ export interface SequenceScore {
   taintBits: number;
 }
 
-export const tokensOf = (steps: readonly Step[]): string[] => steps.map((s) => s.token);
-
 /** Improbable reads matter little beside an improbable act after an untrusted read; without one they are all there is. */
 const anyCallWeight = 0.25;
 
 /** Scores one sequence. On the development runs an act's own surprise together with that of acting at all after an
  * untrusted read finds hijacked tasks (AUC .96) where the highest surprise alone does not (.84). */
 export function scoreSequence(model: BehaviourModel, { className, steps }: Sequence): SequenceScore {
-  const surprisals = model.sequence.surprisals(className, tokensOf(steps));
+  const surprisals = model.sequence.surprisals(className, steps);
   const max = Math.max(0, ...surprisals);
   const out: SequenceScore = {
-    total: anyCallWeight * max,
+    total: 0,
     surprisals,
+    afterUntrusted: surprisals.map(() => 0),
+    totals: [],
     max,
     perCall: surprisals.reduce((sum, bits) => sum + bits, 0) / Math.max(1, surprisals.length),
     worst: surprisals.indexOf(max),
     taintBits: 0,
   };
+  const acts = new Set(actsAfterUntrusted(steps));
+  let soFar = 0;
   let highest = 0;
-  for (const at of actsAfterUntrusted(steps)) {
-    const taintBits = model.taint.bits(className, steps[at]!.token);
-    const bits = surprisals[at]! + taintBits;
-    if (bits <= highest) continue;
-    highest = bits;
-    out.total = anyCallWeight * max + bits;
-    // A mundane act must not hide a call that is far more improbable than itself.
-    if (bits >= max) [out.worst, out.taintBits] = [at, taintBits];
-  }
+  surprisals.forEach((surprisal, at) => {
+    soFar = Math.max(soFar, surprisal);
+    if (acts.has(at)) {
+      const taintBits = (out.afterUntrusted[at] = model.taint.bits(className, steps[at]!.token));
+      const bits = surprisal + taintBits;
+      // A mundane act must not hide a call that is far more improbable than itself.
+      if (bits > highest && bits >= max) [out.worst, out.taintBits] = [at, taintBits];
+      highest = Math.max(highest, bits);
+    }
+    out.totals.push(anyCallWeight * soFar + highest);
+  });
+  out.total = out.totals.at(-1) ?? 0;
   return out;
 }
 
@@ -141,16 +162,4 @@ export function findUnusual<T extends Sequence>(model: BehaviourModel, sequences
  */
 export function groupAlike<T extends Sequence>(found: readonly Unusual<T>[]): (Unusual<T> & { alike: number })[] {
   return byKind(found, (u) => `${u.sequence.className}\n${u.sequence.steps[u.score.worst]!.token}`);
-}
-
-/** The transition in words: what came before, what came now, what usually comes. */
-export function describeTransition(model: BehaviourModel, { className, steps }: Sequence, at: number): string {
-  const tokens = tokensOf(steps);
-  const name = (token: string): string => token.replace(/\/([^/]*)$/, " ($1)");
-  const before = at === 0 ? "As its first call" : `After ${name(tokens[at - 1]!)}`;
-  const seen = model.sequence.timesSeen(className, tokens[at]!);
-  const rarity = seen === 0 ? "which this class has never called" : `which this class has called ${seen} times, not usually here`;
-  const usual = model.sequence.usually(className, tokens, at).slice(0, 3);
-  const instead = usual.length === 0 ? "nothing is known to follow" : usual.map((u) => `${name(u.next)} ${Math.round(u.share * 100)}%`).join(", ");
-  return `${before} it called ${name(tokens[at]!)}, ${rarity}. Usually there: ${instead}.`;
 }

@@ -76,6 +76,12 @@ GRANT ON CLUSTER main SELECT ON signalbox.registry_servers TO signalbox_backend;
 GRANT ON CLUSTER main SELECT ON signalbox.retention_changes TO signalbox_backend;
 GRANT ON CLUSTER main SELECT ON signalbox.retention_horizons TO signalbox_backend;
 GRANT ON CLUSTER main SELECT ON signalbox.schema_migrations TO signalbox_backend;
+GRANT ON CLUSTER main SELECT ON signalbox.sequence_blocks TO signalbox_backend;
+GRANT ON CLUSTER main SELECT ON signalbox.sequence_counts TO signalbox_backend;
+GRANT ON CLUSTER main SELECT ON signalbox.sequence_models TO signalbox_backend;
+GRANT ON CLUSTER main SELECT ON signalbox.sequence_scores TO signalbox_backend;
+GRANT ON CLUSTER main SELECT ON signalbox.sequence_scores_local TO signalbox_backend;
+GRANT ON CLUSTER main SELECT ON signalbox.sequence_transitions TO signalbox_backend;
 GRANT ON CLUSTER main SELECT ON signalbox.tasks_current TO signalbox_backend;
 GRANT ON CLUSTER main INSERT ON signalbox.baselines TO signalbox_backend;
 GRANT ON CLUSTER main INSERT ON signalbox.findings TO signalbox_backend;
@@ -85,6 +91,12 @@ GRANT ON CLUSTER main INSERT ON signalbox.alert_events TO signalbox_backend;
 GRANT ON CLUSTER main INSERT ON signalbox.notification_events TO signalbox_backend;
 GRANT ON CLUSTER main INSERT ON signalbox.incident_events TO signalbox_backend;
 GRANT ON CLUSTER main INSERT ON signalbox.audit_completeness TO signalbox_backend;
+GRANT ON CLUSTER main INSERT ON signalbox.sequence_counts TO signalbox_backend;
+GRANT ON CLUSTER main INSERT ON signalbox.sequence_blocks TO signalbox_backend;
+GRANT ON CLUSTER main INSERT ON signalbox.sequence_models TO signalbox_backend;
+GRANT ON CLUSTER main INSERT ON signalbox.sequence_transitions TO signalbox_backend;
+GRANT ON CLUSTER main INSERT ON signalbox.sequence_scores TO signalbox_backend;
+GRANT ON CLUSTER main INSERT ON signalbox.sequence_scores_local TO signalbox_backend;
 CREATE SETTINGS PROFILE IF NOT EXISTS signalbox_analyst ON CLUSTER main;
 ALTER SETTINGS PROFILE signalbox_analyst ON CLUSTER main SETTINGS
     readonly = 2 CONST,
@@ -154,6 +166,12 @@ GRANT ON CLUSTER main SELECT ON signalbox.registry_servers TO signalbox_analyst;
 GRANT ON CLUSTER main SELECT ON signalbox.retention_changes TO signalbox_analyst;
 GRANT ON CLUSTER main SELECT ON signalbox.retention_horizons TO signalbox_analyst;
 GRANT ON CLUSTER main SELECT ON signalbox.schema_migrations TO signalbox_analyst;
+GRANT ON CLUSTER main SELECT ON signalbox.sequence_blocks TO signalbox_analyst;
+GRANT ON CLUSTER main SELECT ON signalbox.sequence_counts TO signalbox_analyst;
+GRANT ON CLUSTER main SELECT ON signalbox.sequence_models TO signalbox_analyst;
+GRANT ON CLUSTER main SELECT ON signalbox.sequence_scores TO signalbox_analyst;
+GRANT ON CLUSTER main SELECT ON signalbox.sequence_scores_local TO signalbox_analyst;
+GRANT ON CLUSTER main SELECT ON signalbox.sequence_transitions TO signalbox_analyst;
 GRANT ON CLUSTER main SELECT ON signalbox.tasks_current TO signalbox_analyst;
 CREATE QUOTA IF NOT EXISTS signalbox_analyst ON CLUSTER main KEYED BY user_name;
 ALTER QUOTA signalbox_analyst ON CLUSTER main

@@ -64,6 +64,11 @@ GRANT SELECT ON signalbox.registry_servers TO signalbox_backend;
 GRANT SELECT ON signalbox.retention_changes TO signalbox_backend;
 GRANT SELECT ON signalbox.retention_horizons TO signalbox_backend;
 GRANT SELECT ON signalbox.schema_migrations TO signalbox_backend;
+GRANT SELECT ON signalbox.sequence_blocks TO signalbox_backend;
+GRANT SELECT ON signalbox.sequence_counts TO signalbox_backend;
+GRANT SELECT ON signalbox.sequence_models TO signalbox_backend;
+GRANT SELECT ON signalbox.sequence_scores TO signalbox_backend;
+GRANT SELECT ON signalbox.sequence_transitions TO signalbox_backend;
 GRANT SELECT ON signalbox.tasks_current TO signalbox_backend;
 GRANT INSERT ON signalbox.baselines TO signalbox_backend;
 GRANT INSERT ON signalbox.findings TO signalbox_backend;
@@ -73,6 +78,11 @@ GRANT INSERT ON signalbox.alert_events TO signalbox_backend;
 GRANT INSERT ON signalbox.notification_events TO signalbox_backend;
 GRANT INSERT ON signalbox.incident_events TO signalbox_backend;
 GRANT INSERT ON signalbox.audit_completeness TO signalbox_backend;
+GRANT INSERT ON signalbox.sequence_counts TO signalbox_backend;
+GRANT INSERT ON signalbox.sequence_blocks TO signalbox_backend;
+GRANT INSERT ON signalbox.sequence_models TO signalbox_backend;
+GRANT INSERT ON signalbox.sequence_transitions TO signalbox_backend;
+GRANT INSERT ON signalbox.sequence_scores TO signalbox_backend;
 CREATE SETTINGS PROFILE IF NOT EXISTS signalbox_analyst;
 ALTER SETTINGS PROFILE signalbox_analyst SETTINGS
     readonly = 2 CONST,
@@ -132,6 +142,11 @@ GRANT SELECT ON signalbox.registry_servers TO signalbox_analyst;
 GRANT SELECT ON signalbox.retention_changes TO signalbox_analyst;
 GRANT SELECT ON signalbox.retention_horizons TO signalbox_analyst;
 GRANT SELECT ON signalbox.schema_migrations TO signalbox_analyst;
+GRANT SELECT ON signalbox.sequence_blocks TO signalbox_analyst;
+GRANT SELECT ON signalbox.sequence_counts TO signalbox_analyst;
+GRANT SELECT ON signalbox.sequence_models TO signalbox_analyst;
+GRANT SELECT ON signalbox.sequence_scores TO signalbox_analyst;
+GRANT SELECT ON signalbox.sequence_transitions TO signalbox_analyst;
 GRANT SELECT ON signalbox.tasks_current TO signalbox_analyst;
 CREATE QUOTA IF NOT EXISTS signalbox_analyst KEYED BY user_name;
 ALTER QUOTA signalbox_analyst

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { analyticsConfigSchema } from "../../../analytics/config.ts";
-import { BehaviourModel, describeTransition, findUnusual, groupAlike, scoreSequence, ScoreTail, type Sequence } from "../../../analytics/jobs/unusual-sequences/score.ts";
-import { contextsAt, SequenceModel } from "../../../analytics/score/sequence-model.ts";
+import { BehaviourModel, behaviourOf, findUnusual, groupAlike, scoreSequence, ScoreTail, type Sequence } from "../../../analytics/jobs/unusual-sequences/score.ts";
+import { contextWords, transitionWords } from "../../../analytics/sequences/words.ts";
+import { contextsAt, SequenceModel, type SequenceCall } from "../../../analytics/score/sequence-model.ts";
+import { poissonQuantile } from "../../../analytics/score/stats.ts";
 import { actsAfterUntrusted, type Step } from "../../../analytics/score/taint.ts";
 import { randomFrom } from "../../support/random.ts";
 
@@ -22,20 +24,41 @@ function history(): { model: BehaviourModel; past: Sequence[] } {
   return { model, past };
 }
 
+const calls = (...tokens: string[]): SequenceCall[] => tokens.map((one) => ({ token: one.split("!")[0]!, outcome: one.split("!")[1] ?? "ok" }));
+
 test("contexts are the calls before, up to three, and the start counts as one", () => {
-  expect(contextsAt(["a", "b", "c", "d"], 0)).toEqual(["", "^"]);
-  expect(contextsAt(["a", "b", "c", "d"], 1)).toEqual(["", "a", "^\na"]);
-  expect(contextsAt(["a", "b", "c", "d"], 3)).toEqual(["", "c", "b\nc", "a\nb\nc"]);
+  const four = calls("a", "b", "c", "d");
+  expect(contextsAt(four, 0)).toEqual(["", "^"]);
+  expect(contextsAt(four, 1)).toEqual(["", "a", "^\na"]);
+  expect(contextsAt(four, 3)).toEqual(["", "c", "b\nc", "a\nb\nc"]);
+});
+
+test("a call that failed is another context, and falls back on the same call however it ended", () => {
+  expect(contextsAt(calls("a", "b!timeout", "c"), 2)).toEqual(["", "b", "b!timeout", "a\nb!timeout", "^\na\nb!timeout"]);
+  const model = new SequenceModel();
+  for (let i = 0; i < 20; i++) model.add("x", calls("a", "b"));
+  for (let i = 0; i < 20; i++) model.add("x", calls("a!timeout", "a", "b"));
+  const bits = (...tokens: string[]): number => model.surprisals("x", calls(...tokens)).at(-1)!;
+  expect(bits("a!timeout", "a")).toBeLessThan(bits("a", "a"));
+  expect(bits("a!denied", "b")).toBeLessThan(1);
+  expect(model.transitionAt("x", calls("a!timeout", "b"), 1)).toMatchObject({ context: "^\na!timeout", seen: 0, of: 20 });
 });
 
 test("the probabilities of every known call and of an unknown one sum to one", () => {
   const model = new SequenceModel();
-  model.add("x", ["a", "b", "a", "c"]);
-  model.add("y", ["c", "c", "b"]);
-  for (const [className, before] of [["x", ["a"]], ["y", ["c", "c"]], ["z", []]] as const) {
-    const total = ["a", "b", "c", "never"].reduce((sum, next) => sum + 2 ** -model.surprisals(className, [...before, next]).at(-1)!, 0);
+  model.add("x", calls("a", "b!denied", "a", "c"));
+  model.add("y", calls("c", "c", "b"));
+  for (const [className, before] of [["x", ["a"]], ["x", ["a", "b!denied"]], ["y", ["c", "c"]], ["z", []]] as const) {
+    const total = ["a", "b", "c", "never"].reduce((sum, next) => sum + 2 ** -model.surprisals(className, calls(...before, next)).at(-1)!, 0);
     expect(total).toBeCloseTo(1, 10);
   }
+});
+
+test("more than was learnt can't be taken out", () => {
+  const model = new SequenceModel();
+  model.add("x", calls("a", "b"));
+  model.add("x", calls("c"), -1);
+  expect(model.transitionAt("x", calls("b"), 0)).toMatchObject({ context: "^", seen: 0, of: 1 });
 });
 
 test("taking a sequence out leaves the model as if it had not been added", () => {
@@ -63,7 +86,37 @@ test("a task that acts after reading mail, which its class never does, is unusua
   expect(found.map((u) => u.sequence)).toEqual([hijacked]);
   expect(found[0]!.score.worst).toBe(2);
   expect(found[0]!.score.taintBits).toBeGreaterThan(5);
-  expect(describeTransition(model, hijacked, 2)).toMatch(/^After mail\/read \(read\) it called mail\/send \(write\), which this class has never called\. Usually there: mail\/read \(read\) \d+%/);
+  const words = transitionWords("inbox", model.sequence.transitionAt("inbox", hijacked.steps, 2), model.sequence.timesSeen("inbox", "mail/send/write"));
+  expect(words).toMatch(/^At the start, after mail\/search \(read\), mail\/read \(read\) tasks of class inbox go on with mail\/read \(read\) in (\d+) of \1 cases; here it called mail\/send \(write\), seen 0 times there, and never anywhere in the class\.$/);
+  // The score of a task grows with its calls and ends at its total.
+  expect(found[0]!.score.totals.at(-1)).toBe(found[0]!.score.total);
+  expect(found[0]!.score.totals[1]!).toBeLessThan(found[0]!.score.total / 2);
+});
+
+test("contexts read as calls, with how they ended", () => {
+  expect(contextWords("")).toBe("Whatever came before");
+  expect(contextWords("^")).toBe("As their first call");
+  expect(contextWords("mail/read/read!timeout\nmail/read/read")).toBe("After mail/read (read, timeout), mail/read (read)");
+});
+
+test("a model of stored counts is the model of the sequences that were counted", () => {
+  const { model, past } = history();
+  const rows = new Map<string, { class: string; kind: "transition" | "after_untrusted"; context: string; next: string; count: number }>();
+  const add = (row: { class: string; kind: "transition" | "after_untrusted"; context: string; next: string }): void => {
+    const key = JSON.stringify(row);
+    rows.set(key, { ...row, count: (rows.get(key)?.count ?? 0) + 1 });
+  };
+  for (const { className, steps } of past) {
+    steps.forEach(({ token }, at) => contextsAt(steps, at).forEach((context) => add({ class: className, kind: "transition", context, next: token })));
+    for (const next of new Set(actsAfterUntrusted(steps).map((at) => steps[at]!.token))) add({ class: className, kind: "after_untrusted", context: "", next });
+  }
+  const stored = behaviourOf(rows.values());
+  for (const one of [...past.slice(0, 4), sequence("inbox", "mail/read/read", "mail/send/write")]) expect(scoreSequence(stored, one)).toEqual(scoreSequence(model, one));
+  expect(stored.taint.sequencesOf("inbox")).toBe(75);
+});
+
+test("a quantile of a Poisson", () => {
+  expect([poissonQuantile(0.99, 0), poissonQuantile(0.99, 0.005), poissonQuantile(0.99, 1), poissonQuantile(0.99, 10)]).toEqual([0, 0, 4, 18]);
 });
 
 test("several tasks of a class that were led to the same call are one finding that counts them", () => {

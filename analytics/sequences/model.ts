@@ -1,0 +1,40 @@
+import { loadSql } from "../../collector/store/sql-file.ts";
+import type { Store } from "../../collector/store/client.ts";
+
+const inForceSql = loadSql(new URL("./in-force.sql", import.meta.url));
+const transitionsSql = loadSql(new URL("./transitions.sql", import.meta.url));
+
+/** One count of a model, as its tables hold it. */
+export interface TransitionRow {
+  class: string;
+  /** `after_untrusted`: in so many tasks `next` came for the first time after an untrusted read. */
+  kind: "transition" | "after_untrusted";
+  context: string;
+  next: string;
+  count: number;
+}
+
+export interface SequenceModelVersion {
+  version: string;
+  learntFromMs: number;
+  learntToMs: number;
+  tasks: number;
+  /** Scores of ordinary tasks, the newest first. */
+  calibration: readonly number[];
+}
+
+/** A version is named by the moment up to which it learnt: `2026-01-05T12:00Z`. */
+export const versionName = (learntToMs: number): string => `${new Date(learntToMs).toISOString().slice(0, 16)}Z`;
+
+/** The newest model that had learnt nothing of what came after `atMs`, unless it is older than `maxAgeMs`. */
+export async function readInForce(store: Store, { atMs, maxAgeMs }: { atMs: number; maxAgeMs: number }): Promise<SequenceModelVersion | undefined> {
+  const [row] = await store.query<{ version: string; learnt_from_ms: string; learnt_to_ms: string; tasks: number; calibration: number[] }>(inForceSql, { at_ms: atMs, not_before_ms: atMs - maxAgeMs });
+  if (row === undefined) return undefined;
+  return { version: row.version, learntFromMs: Number(row.learnt_from_ms), learntToMs: Number(row.learnt_to_ms), tasks: row.tasks, calibration: row.calibration };
+}
+
+export async function readTransitions(store: Store, version: string): Promise<TransitionRow[]> {
+  const out: TransitionRow[] = [];
+  for await (const rows of store.stream<TransitionRow>(transitionsSql, { version })) out.push(...rows);
+  return out;
+}
