@@ -36,7 +36,7 @@ function denialSpike(onDay: number): Planted {
   return {
     name: "denial spike",
     label: of,
-    also: [{ kind: "unusual_sequence", entity: "release-agent" }],
+    also: [{ kind: "volume", entity: "release-agent" }, { kind: "unusual_sequence", entity: "release-agent" }],
     add: (random) =>
       Array.from({ length: 12 }, (_, i) => {
         const steps = Array.from({ length: 12 }, () => refused(step("files", "delete_file", { "/path": `archive/${random.int(1, 9999)}.log` }), "rule_denies", "nobody-deletes-files"));
