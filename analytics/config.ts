@@ -82,7 +82,8 @@ export const analyticsConfigSchema = z.strictObject({
       warmSequences: count.default(100),
       minClassSequences: count.default(10),
       minBits: z.number().nonnegative().default(8),
-      fdr: share.default(0.05),
+      // A tick's rate is that of its false alarms, and a day has 288 ticks: at 0.05 a quiet day had eight.
+      fdr: share.default(0.001),
     })
     .prefault({}),
   volume: z
@@ -123,6 +124,7 @@ export const analyticsConfigSchema = z.strictObject({
       /** The clocks of two machines may differ by so much before a call counts as one after the end of its task. */
       graceMs: count.default(5000),
       minScore: z.number().nonnegative().default(1),
+      minAgainScore: z.number().nonnegative().default(2),
       warmUnits: count.default(20),
     })
     .prefault({}),

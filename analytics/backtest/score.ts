@@ -139,7 +139,7 @@ function resultOf(incident: Incident, ordered: readonly Finding[]): IncidentResu
 }
 
 /** The same kind, in windows that overlap, about the same: a label may name a tool, its server or the agent. */
-function isAbout(finding: Finding, incident: Incident): boolean {
+export function isAbout(finding: Finding, incident: Incident): boolean {
   if (finding.detector !== incident.kind) return false;
   if (finding.windowEndMs <= incident.fromMs || finding.windowStartMs >= incident.toMs) return false;
   const tool = finding.tool === "" ? "" : `${finding.server}/${finding.tool}`;

@@ -30,6 +30,9 @@ test.each<[string, number, number, boolean, boolean]>([
   ["a way out that no work of the class takes", 60, 0, false, true],
   ["one that every fourth takes", 60, 15, false, false],
   ["one that every fourth takes, and was let through", 60, 15, true, true],
+  ["one that one in twenty takes", 400, 20, false, false],
+  ["one that one in twenty takes, and was let through", 400, 20, true, true],
+  ["one that a single other took, of very many", 400, 1, false, true],
   ["one in a class that nobody knows", 1, 0, false, false],
 ])("leaving the scope: %s", (_, units, units_with, did, told) => {
   expect(judgeEscape({ actual: 1, expected: 0, expected_high: 0, units, units_with }, did, config.scopeEscape) !== undefined).toBe(told);
