@@ -43,9 +43,9 @@ SELECT
     map('p05', at[1], 'p25', at[2], 'p50', centre, 'p75', at[3], 'p95', at[4], 'p99', at[5]) AS quantiles
 FROM
 (
-    SELECT 'denial_rate' AS metric, entity_kind, entity, bucket, denied AS value FROM call_buckets
-    UNION ALL
-    SELECT 'call_volume' AS metric, entity_kind, entity, bucket, total AS value FROM call_buckets
+    SELECT measure.1 AS metric, entity_kind, entity, bucket, measure.2 AS value
+    FROM call_buckets
+    ARRAY JOIN [('denial_rate', denied), ('call_volume', total)] AS measure
     UNION ALL
     SELECT 'upstream_ms' AS metric, entity_kind, entity, bucket, p50_ms AS value FROM latency_buckets
 )

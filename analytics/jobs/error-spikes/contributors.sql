@@ -1,34 +1,40 @@
--- question: Among which kinds of error, tools, agents and versions are a server's or tool's failures, now and before?
--- params: history_from_ms, history_to_ms, span_start_ms, window_end_ms (Unix milliseconds); server; tool ('' for all of the
---   server's); agent ('' here)
--- out: dimension, value, hits, hits_before (failed calls); the six values with the most failures now of each dimension
--- scans: failed calls of one server or tool from history_from to window_end, 10 columns
+-- question: Among which kinds of error, tools, agents and versions are the failures of some servers and tools, now and before?
+-- params: history_from_ms, history_to_ms, window_end_ms (Unix milliseconds); agents, servers, tools: a place each for an
+--   entity, '' for what it has none of; span_starts_ms: since when is now for it
+-- out: agent, server, tool: the entity; dimension, value, hits, hits_before; the six values with the most now of each dimension
+-- scans: failed calls of these servers from history_from to window_end, 10 columns, once for all entities
 WITH
     fromUnixTimestamp64Milli({history_from_ms:Int64}, 'UTC') AS history_from,
     fromUnixTimestamp64Milli({history_to_ms:Int64}, 'UTC') AS history_to,
-    fromUnixTimestamp64Milli({span_start_ms:Int64}, 'UTC') AS span_start,
-    fromUnixTimestamp64Milli({window_end_ms:Int64}, 'UTC') AS window_end
+    fromUnixTimestamp64Milli({window_end_ms:Int64}, 'UTC') AS window_end,
+    arrayZip({agents:Array(String)}, {servers:Array(String)}, {tools:Array(String)}) AS entities
 SELECT
+    entity.1 AS agent,
+    entity.2 AS server,
+    entity.3 AS tool,
     part.1 AS dimension,
     part.2 AS value,
-    toUInt32(sumIf(attempts, ts >= span_start)) AS hits,
-    toUInt32(sumIf(attempts, ts < history_to)) AS hits_before
-FROM calls
-ARRAY JOIN [
-    ('error_type', if(error_type = '', toString(outcome), toString(error_type))),
-    ('rpc_code', toString(rpc_code)),
-    ('upstream_status', if(upstream_status < 400, '', toString(upstream_status))),
-    ('tool', if(tool = '', '', concat(server, '/', tool))),
-    ('agent', toString(agent)),
-    ('server_version', toString(server_version))
-] AS part
-WHERE ts >= history_from AND ts < window_end
-    AND outcome IN ('tool_error', 'rpc_error', 'transport_error', 'timeout')
-    AND method IN ('tools/call', 'resources/read', 'prompts/get')
-    AND server = {server:String} AND ({tool:String} = '' OR tool = {tool:String})
-    AND ({agent:String} = '' OR agent = {agent:String})
-    AND part.2 != ''
-GROUP BY dimension, value
+    toUInt32(sumIf(n, toUnixTimestamp64Milli(toDateTime64(at, 3, 'UTC')) >= {span_starts_ms:Array(Int64)}[indexOf(entities, entity)])) AS hits,
+    toUInt32(sumIf(n, at < history_to)) AS hits_before
+FROM
+(
+    SELECT ts AS at, attempts AS n, [
+        ('error_type', if(error_type = '', toString(outcome), toString(error_type))),
+        ('rpc_code', toString(rpc_code)),
+        ('upstream_status', if(upstream_status < 400, '', toString(upstream_status))),
+        ('tool', if(tool = '', '', concat(server, '/', tool))),
+        ('agent', toString(agent)),
+        ('server_version', toString(server_version))
+    ] AS parts, entity
+    FROM calls
+    ARRAY JOIN arrayFilter(e -> has(entities, e), [('', toString(server), toString(tool)), ('', toString(server), '')]) AS entity
+    WHERE ts >= history_from AND ts < window_end AND outcome IN ('tool_error', 'rpc_error', 'transport_error', 'timeout')
+        AND method IN ('tools/call', 'resources/read', 'prompts/get')
+        AND server IN {servers:Array(String)}
+)
+ARRAY JOIN parts AS part
+WHERE part.2 != ''
+GROUP BY agent, server, tool, dimension, value
 HAVING hits > 0
-ORDER BY dimension, hits DESC, value
-LIMIT 6 BY dimension
+ORDER BY agent, server, tool, dimension, hits DESC, value
+LIMIT 6 BY agent, server, tool, dimension

@@ -47,9 +47,7 @@ export function rateSpikes(counted: CountedAs, config: RateSpikesConfig): Job {
       const { store, window } = context;
       const series = await readSeries(store, counted, window.toMs - config.historyMs, window.toMs);
       const { spikes, tested } = findSpikes(series, config);
-      const explained = await Promise.all(
-        spikes.map(async (spike) => ({ spike, contributors: await readContributors(store, counted, spike, rangeOf(spike, window.toMs, config)) })),
-      );
+      const explained = await explain(store, counted, spikes, window.toMs, config);
       const findings = dropExplained(explained).map(({ spike, contributors }) => toFinding(context, counted, config, spike, contributors, tested));
       return { findings: await Promise.all(findings) };
     },
@@ -90,12 +88,35 @@ const entityParams = ({ agent, server, tool }: RateSeries): Record<string, strin
 /** Dimensions in which an entity has one value by itself. */
 const own = { agent: ["agent"], tool: ["tool", "server"], server: ["server"] } as const;
 
-/** A value's excess is its hits beyond what its own hits before would give at the calls of now. */
-async function readContributors(store: Store, counted: CountedAs, spike: Spike, range: Record<string, number>): Promise<Contributor[]> {
-  const rows = await store.query<{ dimension: string; value: string; hits: number; hits_before: number }>(counted.contributors, {
+interface PartRow {
+  agent: string;
+  server: string;
+  tool: string;
+  dimension: string;
+  value: string;
+  hits: number;
+  hits_before: number;
+}
+
+/** All spikes in one reading: each by itself would go through the history again. */
+async function explain(store: Store, counted: CountedAs, spikes: readonly Spike[], windowEndMs: number, config: RateSpikesConfig): Promise<{ spike: Spike; contributors: Contributor[] }[]> {
+  if (spikes.length === 0) return [];
+  const ranges = spikes.map((spike) => rangeOf(spike, windowEndMs, config));
+  const { span_start_ms: _, ...range } = ranges[0]!;
+  const rows = await store.query<PartRow>(counted.contributors, {
     ...range,
-    ...entityParams(spike.series),
+    agents: spikes.map(({ series }) => series.agent),
+    servers: spikes.map(({ series }) => series.server),
+    tools: spikes.map(({ series }) => series.tool),
+    span_starts_ms: ranges.map((one) => one.span_start_ms!),
   });
+  const key = (of: { agent: string; server: string; tool: string }): string => JSON.stringify([of.agent, of.server, of.tool]);
+  const parts = Map.groupBy(rows, key);
+  return spikes.map((spike) => ({ spike, contributors: contributorsOf(spike, parts.get(key(spike.series)) ?? []) }));
+}
+
+/** A value's excess is its hits beyond what its own hits before would give at the calls of now. */
+function contributorsOf(spike: Spike, rows: readonly PartRow[]): Contributor[] {
   const fixed: readonly string[] = own[spike.series.entityKind];
   const before = new Map<string, number>();
   for (const row of rows) before.set(row.dimension, (before.get(row.dimension) ?? 0) + row.hits_before);

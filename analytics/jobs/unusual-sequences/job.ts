@@ -77,7 +77,7 @@ async function toFinding(
   const params = { ...range, unit: sequence.unit, class: sequence.className, previous, next };
   const [evidence] = await store.query<{ actual: number; expected: number; tasks: number; tasks_with: number; expected_high: number }>(evidenceSql, params);
   const { actual = 0, expected = 0, tasks = 0, expected_high = 0 } = evidence ?? {};
-  const health = await readHealth(store, { historyFromMs, windowStartMs: window.fromMs, windowEndMs: window.toMs }, known.past < config.warmSequences);
+  const health = await readHealth(context, { historyFromMs, windowStartMs: window.fromMs, windowEndMs: window.toMs }, known.past < config.warmSequences);
   const [entityKind, entity] = entityOf(sequence);
   const neverActed = score.taintBits > 0 && model.taint.timesSeen(sequence.className, next) === 0;
   // A tool's name may hold slashes; a server's and an effect don't.

@@ -2,7 +2,7 @@
 -- params: first_hour_ms (the entity's first hour), window_start_ms, window_end_ms (Unix milliseconds, whole hours); season: which
 --   hours are like it, 'all', 'hour' (of the day) or 'hour_and_day' (and of a weekday or of a weekend); agent or server, '' for the other
 -- out: actual, expected, hours_compared. An hour without calls counts as 0.
--- scans: calls_1m of one agent or server from first_hour to window_end
+-- scans: calls_1h of one agent or server from first_hour to window_end
 WITH
     fromUnixTimestamp64Milli({window_start_ms:Int64}, 'UTC') AS window_start,
     groupArrayIf(calls, hour < window_start AND alike) AS before
@@ -19,9 +19,9 @@ FROM
             AND ({season:String} != 'hour_and_day' OR (toDayOfWeek(hour) > 5) = (toDayOfWeek(fromUnixTimestamp64Milli({window_start_ms:Int64}, 'UTC')) > 5)) AS alike
     FROM
     (
-        SELECT toStartOfHour(minute) AS hour, calls AS made
-        FROM calls_1m
-        WHERE minute >= fromUnixTimestamp64Milli({first_hour_ms:Int64}, 'UTC') AND minute < fromUnixTimestamp64Milli({window_end_ms:Int64}, 'UTC')
+        SELECT hour, calls AS made
+        FROM calls_1h
+        WHERE hour >= fromUnixTimestamp64Milli({first_hour_ms:Int64}, 'UTC') AND hour < fromUnixTimestamp64Milli({window_end_ms:Int64}, 'UTC')
             AND method IN ('tools/call', 'resources/read', 'prompts/get')
             AND if({agent:String} != '', agent = {agent:String}, server = {server:String})
         UNION ALL

@@ -22,6 +22,8 @@ const queries: Readonly<Record<string, readonly string[]>> = {
   "analytics/jobs/volume/volume": [],
   "analytics/metrics/explicit-policy-coverage": [],
   "analytics/metrics/owner-and-tier": [],
+  "analytics/metrics/parts/explicit-policy-coverage": [],
+  "analytics/metrics/parts/owner-and-tier": [],
   "dashboards/queries/facets": [],
   "dashboards/queries/offenders-default": [],
   "dashboards/queries/offenders-exceptions": [],
@@ -40,7 +42,7 @@ const queries: Readonly<Record<string, readonly string[]>> = {
 const params: SqlParams = {
   from_ms: fromMs, to_ms: nowMs, since_ms: fromMs, step_s: 300, history_from_ms: fromMs, history_to_ms: nowMs - 20 * minute, span_start_ms: nowMs - 15 * minute, window_start_ms: fromMs,
   window_end_ms: nowMs, period_start_ms: fromMs, period_end_ms: nowMs, as_of_ms: nowMs, from: new Date(fromMs).toISOString().slice(0, -1), to: new Date(nowMs).toISOString().slice(0, -1),
-  newest: 3, max_rows: 1000, by_time: false, by_task: false, by_flow: false, agent: "a", server: "", tool: "", task_class: "", entity_kind: "", entity: "",
+  newest: 3, max_rows: 1000, by_time: false, by_task: false, by_flow: false, agent: "a", server: "", tool: "", agents: ["a"], servers: [""], tools: [""], span_starts_ms: [nowMs - 15 * minute], task_class: "", entity_kind: "", entity: "",
   first_hour_ms: fromMs, season: "all", actual: 100, expected: 10, span_from_ms: nowMs - 30 * minute, min_times: 3, most: 100,
 };
 
