@@ -55,6 +55,8 @@ export const analyticsConfigSchema = z.strictObject({
     .strictObject({
       historyMs: ms.default(7 * days),
       latenessMs: ms.default(1 * minutes),
+      /** Calls that the model learns from. Where there were more, busy classes are sampled by whole tasks. */
+      modelCalls: z.int().positive().default(100_000),
       /** So many of the newest past sequences show how high an ordinary one scores. */
       calibrationSequences: z.int().positive().default(2000),
       minSequences: count.default(30),

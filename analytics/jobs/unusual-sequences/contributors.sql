@@ -1,8 +1,8 @@
 -- question: Who makes this transition in tasks of this class, now and before?
 -- params: history_from_ms, window_start_ms, window_end_ms (Unix milliseconds); class; previous and next: the two calls
---   (^ before the first)
+--   (^ before the first); share of the class's tasks that is looked at, besides those of the window
 -- out: dimension, value, now, before: transitions with the second call in the window, and before it
--- scans: calls from history_from to window_end, 12 columns
+-- scans: calls of the class from history_from to window_end, 12 columns
 WITH
     fromUnixTimestamp64Milli({history_from_ms:Int64}, 'UTC') AS history_from,
     fromUnixTimestamp64Milli({window_start_ms:Int64}, 'UTC') AS window_start,
@@ -30,6 +30,15 @@ WITH
                 toUInt8(lagInFrame(ts, 1, toDateTime64(0, 6, 'UTC')) OVER (PARTITION BY agent, loose ORDER BY ts, seq) < ts - INTERVAL 30 MINUTE) AS opens
             FROM calls
             WHERE ts >= history_from AND ts < window_end AND method = 'tools/call' AND tool != '' AND basis != 'imported'
+                AND if(task_class != '', toString(task_class), concat('agent:', agent)) = {class:String}
+                AND (
+                    cityHash64(multiIf(task_id != '', task_id, parent_span_id != '', trace_id, session_id != '', session_id, concat(agent, ' ', toString(toDate(ts))))) / 18446744073709551616. < {share:Float64}
+                    OR (task_id, if(task_id = '', session_id, ''), if(task_id = '', agent, '')) IN (
+                        SELECT task_id, if(task_id = '', session_id, ''), if(task_id = '', agent, '')
+                        FROM calls
+                        WHERE ts >= window_start AND ts < window_end AND method = 'tools/call'
+                    )
+                )
         )
     )
 SELECT part.1 AS dimension, part.2 AS value, toUInt32(countIf(ts >= window_start)) AS now, toUInt32(countIf(ts < window_start)) AS before

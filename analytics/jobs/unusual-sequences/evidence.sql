@@ -1,9 +1,9 @@
 -- question: How often did the task make this transition, and how often does a task of its class make it?
 -- params: history_from_ms, window_start_ms, window_end_ms (Unix milliseconds); unit; class; previous and next: the two
---   calls (^ before the first); tasks of the class that were over before the window are the comparison
+--   calls (^ before the first); tasks of the class that were over before the window are the comparison, `share` of them
 -- out: actual (in this task), expected (a mean per task of the class), tasks, tasks_with (how many of them made it),
 --   expected_high (99% of them made it at most so often)
--- scans: calls from history_from to window_end, 12 columns
+-- scans: calls of the class from history_from to window_end, 12 columns
 WITH
     fromUnixTimestamp64Milli({history_from_ms:Int64}, 'UTC') AS history_from,
     fromUnixTimestamp64Milli({window_start_ms:Int64}, 'UTC') AS window_start,
@@ -31,6 +31,12 @@ WITH
                 toUInt8(lagInFrame(ts, 1, toDateTime64(0, 6, 'UTC')) OVER (PARTITION BY agent, loose ORDER BY ts, seq) < ts - INTERVAL 30 MINUTE) AS opens
             FROM calls
             WHERE ts >= history_from AND ts < window_end AND method = 'tools/call' AND tool != '' AND basis != 'imported'
+                AND if(task_class != '', toString(task_class), concat('agent:', agent)) = {class:String}
+                AND (
+                    cityHash64(multiIf(task_id != '', task_id, parent_span_id != '', trace_id, session_id != '', session_id, concat(agent, ' ', toString(toDate(ts))))) / 18446744073709551616. < {share:Float64}
+                    OR multiIf(task_id != '', concat('task ', task_id), parent_span_id != '', concat('trace ', agent, ' ', trace_id), session_id != '', concat('session ', agent, ' ', session_id), concat('agent ', agent)) = {unit:String}
+                    OR (task_id = '' AND parent_span_id = '' AND session_id = '' AND startsWith({unit:String}, concat('agent ', agent, ' ')))
+                )
         )
     ),
     transitions AS

@@ -6,12 +6,13 @@ import { figure, findingTitle, ratio } from "../../findings/title.ts";
 import { entityOf } from "../../findings/work.ts";
 import type { Job, JobContext } from "../../schedule/job.ts";
 import { start } from "../../score/sequence-model.ts";
-import { readModel, readSequences, type StoredSequence } from "./read.ts";
-import { describeTransition, findUnusual, groupAlike, ScoreTail, type BehaviourModel, type SequenceThresholds, type Unusual } from "./score.ts";
+import { readHistory, readSequences, type StoredSequence } from "./read.ts";
+import { BehaviourModel, describeTransition, findUnusual, groupAlike, ScoreTail, type SequenceThresholds, type Unusual } from "./score.ts";
 
 export interface UnusualSequencesConfig extends SequenceThresholds {
   historyMs: number;
   latenessMs: number;
+  modelCalls: number;
   calibrationSequences: number;
 }
 
@@ -37,27 +38,25 @@ export function unusualSequences(config: UnusualSequencesConfig): Job {
       const historyFromMs = window.fromMs - config.historyMs;
       const active = await readSequences(store, { historyFromMs, fromMs: window.fromMs, toMs: window.toMs, most: mostSequences });
       if (active.length === 0) return { findings: [] };
-      const past = await readSequences(store, { historyFromMs, fromMs: historyFromMs, toMs: window.fromMs, most: config.calibrationSequences });
+      // A sequence that began before the window is judged by the others.
+      const judged = new Set(active.map((one) => one.unit));
+      const history = await readHistory(store, historyFromMs, window.fromMs, config.modelCalls);
+      const past = history.sequences.filter((one) => !judged.has(one.unit));
       if (past.length < config.minSequences) {
         logger.debug({ past: past.length }, "too few sequences to know what is usual");
         return { findings: [] };
       }
-      const model = await readModel(store, historyFromMs, window.fromMs);
-      const tail = new ScoreTail(past.map((sequence) => model.scoreWithout(sequence).total));
-      const found = groupAlike(judge(model, active, tail, config));
+      const model = new BehaviourModel();
+      for (const one of past) model.add(one);
+      const calibration = past.slice(0, config.calibrationSequences);
+      const tail = new ScoreTail(calibration.map((one) => model.scoreWithout(one).total));
+      // What made it unusual must be in this window, or an earlier one has said so.
+      const found = groupAlike(findUnusual(model, active, tail, config).filter((u) => u.score.worst >= u.sequence.before));
       if (found.length > mostFindings) logger.warn({ unusual: found.length, kept: mostFindings }, "many unusual sequences at once");
-      const known = { past: past.length, active: active.length, high: tail.high };
+      const known = { past: calibration.length, active: active.length, high: tail.high, shareOf: history.shareOf };
       return { findings: await Promise.all(found.slice(0, mostFindings).map((u) => toFinding(context, config, model, u, known))) };
     },
   };
-}
-
-/** A sequence that began before the window has taught the model its beginning; it is judged by the others. What made it
- * unusual must be in this window, or an earlier one has said so. */
-function judge(model: BehaviourModel, active: readonly StoredSequence[], tail: ScoreTail, config: UnusualSequencesConfig): Unusual<StoredSequence>[] {
-  const begun = active.filter((s) => s.before > 0).map((s) => ({ className: s.className, steps: s.steps.slice(0, s.before) }));
-  for (const prefix of begun) model.add(prefix, -1);
-  return findUnusual(model, active, tail, config).filter((u) => u.score.worst >= u.sequence.before);
 }
 
 async function toFinding(
@@ -65,7 +64,7 @@ async function toFinding(
   config: UnusualSequencesConfig,
   model: BehaviourModel,
   unusual: Unusual<StoredSequence> & { alike: number },
-  known: { past: number; active: number; high: number },
+  known: { past: number; active: number; high: number; shareOf(className: string): number },
 ): Promise<Finding> {
   const { store, window, nowMs } = context;
   const { sequence, score } = unusual;
@@ -74,7 +73,8 @@ async function toFinding(
   const previous = worst === 0 ? start : sequence.steps[worst - 1]!.token;
   const historyFromMs = window.fromMs - config.historyMs;
   const range = { history_from_ms: historyFromMs, window_start_ms: window.fromMs, window_end_ms: window.toMs };
-  const params = { ...range, unit: sequence.unit, class: sequence.className, previous, next };
+  const transition = { ...range, class: sequence.className, previous, next, share: known.shareOf(sequence.className) };
+  const params = { ...transition, unit: sequence.unit };
   const [evidence] = await store.query<{ actual: number; expected: number; tasks: number; tasks_with: number; expected_high: number }>(evidenceSql, params);
   const { actual = 0, expected = 0, tasks = 0, expected_high = 0 } = evidence ?? {};
   const health = await readHealth(context, { historyFromMs, windowStartMs: window.fromMs, windowEndMs: window.toMs }, known.past < config.warmSequences);
@@ -114,7 +114,7 @@ async function toFinding(
       toMs: window.toMs,
     }),
     summary: summarise(model, unusual, neverActed, known, config),
-    contributors: await readContributors(store, { ...range, class: sequence.className, previous, next }),
+    contributors: await readContributors(store, transition),
     callIds: [...new Set([sequence.callIds[0]!, sequence.callIds[worst]!, sequence.callIds.at(-1)!])],
     evidenceSql: evidenceSql.text,
     evidenceParams: params,

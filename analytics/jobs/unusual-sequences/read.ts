@@ -1,10 +1,10 @@
 import { loadSql } from "../../../collector/store/sql-file.ts";
 import type { Store } from "../../../collector/store/client.ts";
 import type { Step } from "../../score/taint.ts";
-import { BehaviourModel, type Sequence } from "./score.ts";
+import { classShares, type Sequence } from "./score.ts";
 
-const countsSql = loadSql(new URL("./counts.sql", import.meta.url));
-const actsSql = loadSql(new URL("./acts.sql", import.meta.url));
+const classesSql = loadSql(new URL("./classes.sql", import.meta.url));
+const historySql = loadSql(new URL("./history.sql", import.meta.url));
 const sequencesSql = loadSql(new URL("./sequences.sql", import.meta.url));
 
 /** A task, session or burst as it stands at the end of a stretch of time. */
@@ -19,31 +19,42 @@ export interface StoredSequence extends Sequence {
   before: number;
 }
 
-interface SequenceRow {
+interface StepsRow {
   unit: string;
   class: string;
+  tokens: string[];
+  acting: number[];
+  tainting: number[];
+}
+
+interface SequenceRow extends StepsRow {
   agent: string;
   task_id: string;
   task_class: string;
   session_id: string;
   before: number;
-  tokens: string[];
-  acting: number[];
-  tainting: number[];
   call_ids: string[];
 }
 
-/** The model of everything before a moment, counted by the engine. */
-export async function readModel(store: Store, historyFromMs: number, beforeMs: number): Promise<BehaviourModel> {
-  const model = new BehaviourModel();
+const stepsOf = ({ tokens, acting, tainting }: StepsRow): Step[] => tokens.map((token, i): Step => ({ token, acts: acting[i] === 1, untrusted: tainting[i] === 1 }));
+
+export interface History {
+  /** The newest first. */
+  sequences: (Sequence & { unit: string })[];
+  /** The share of a class's tasks that they are. */
+  shareOf(className: string): number;
+}
+
+/** What was done before a moment: some `calls` of it, busy classes by a sample of their tasks. */
+export async function readHistory(store: Store, historyFromMs: number, beforeMs: number, calls: number): Promise<History> {
   const range = { history_from_ms: historyFromMs, window_start_ms: beforeMs };
-  const counts = store.stream<{ class: string; context: string; next: string; count: number }>(countsSql, range);
-  for await (const rows of counts) for (const row of rows) model.sequence.addCount(row.class, row.context, row.next, row.count);
-  const classes = await store.query<{ class: string; sequences: number; acts: Record<string, string> }>(actsSql, range);
-  for (const row of classes) {
-    model.taint.addCounts(row.class, row.sequences, Object.entries(row.acts).map(([token, count]) => [token, Number(count)]));
-  }
-  return model;
+  const classes = await store.query<{ class: string; calls: number }>(classesSql, range);
+  const sampled = classShares(classes, calls);
+  const rows = await store.query<StepsRow>(historySql, { ...range, sampled: sampled.map((one) => one.class), shares: sampled.map((one) => one.share) });
+  return {
+    sequences: rows.map((row) => ({ unit: row.unit, className: row.class, steps: stepsOf(row) })),
+    shareOf: (className) => sampled.find((one) => one.class === className)?.share ?? 1,
+  };
 }
 
 /** The newest sequences with a call in [fromMs, toMs), each with its calls since `historyFromMs`. */
@@ -63,6 +74,6 @@ export async function readSequences(store: Store, range: { historyFromMs: number
     sessionId: row.session_id,
     callIds: row.call_ids,
     before: row.before,
-    steps: row.tokens.map((token, i): Step => ({ token, acts: row.acting[i] === 1, untrusted: row.tainting[i] === 1 })),
+    steps: stepsOf(row),
   }));
 }

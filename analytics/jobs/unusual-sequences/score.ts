@@ -29,6 +29,20 @@ export class BehaviourModel {
   }
 }
 
+/**
+ * The classes of which only a share is learnt from, so that all make at most `calls` together: a class that has less than
+ * its part leaves the rest of it to the others. A model that saw some thousand tasks of a class learns little from more.
+ */
+export function classShares(classes: readonly { class: string; calls: number }[], calls: number): { class: string; share: number }[] {
+  const ascending = classes.toSorted((a, b) => a.calls - b.calls);
+  let left = calls;
+  return ascending.flatMap(({ class: name, calls: made }, i) => {
+    const part = left / (ascending.length - i);
+    left -= Math.min(made, part);
+    return made <= part ? [] : [{ class: name, share: part / made }];
+  });
+}
+
 export interface SequenceScore {
   total: number;
   /** Bits at each call. */

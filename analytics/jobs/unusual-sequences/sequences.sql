@@ -42,6 +42,8 @@ WITH
                 toUInt8(lagInFrame(ts, 1, toDateTime64(0, 6, 'UTC')) OVER (PARTITION BY agent, loose ORDER BY ts, seq) < ts - INTERVAL 30 MINUTE) AS opens
             FROM calls
             WHERE ts >= history_from AND ts < to_time AND method = 'tools/call' AND tool != '' AND basis != 'imported'
+                -- The first by the index on tasks, the second exactly.
+                AND task_id IN (SELECT task_id FROM newest)
                 AND (task_id, if(task_id = '', session_id, ''), if(task_id = '', agent, '')) IN (SELECT task_id, session, loose_agent FROM newest)
         )
     )

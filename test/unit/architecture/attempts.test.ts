@@ -16,7 +16,6 @@ const ofRecords: Readonly<Record<string, string>> = {
   "analytics/jobs/taint-flows/evidence.sql": "values in arguments",
   "analytics/jobs/taint-flows/taint-flows.sql": "values in arguments",
   "analytics/jobs/unusual-sequences/contributors.sql": "a storm is one step of its task",
-  "analytics/jobs/unusual-sequences/counts.sql": "a storm is one step of its task",
   "analytics/jobs/unusual-sequences/evidence.sql": "a storm is one step of its task",
   "analytics/jobs/unusual-sequences/sequences.sql": "a storm is one step of its task",
   "analytics/jobs/volume/examples.sql": "whether there is a call at all",
