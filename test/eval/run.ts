@@ -92,7 +92,9 @@ async function traces(by: "task" | "agent"): Promise<Line[]> {
   ];
 }
 
-const scoresOf = (outcomes: readonly Outcome[], kind: Outcome["kind"]): number[] => outcomes.filter((o) => o.kind === kind).map((o) => o.score);
+function scoresOf(outcomes: readonly Outcome[], kind: Outcome["kind"]): number[] {
+  return outcomes.filter((o) => o.kind === kind).map((o) => o.score);
+}
 
 /** Runs of deployments without any attack, at the threshold that flags 1% of the other's benign runs. */
 async function benignFlagged(threshold: number): Promise<Line[]> {
