@@ -31,7 +31,7 @@ const help = `Usage: npm run bench:ticks -- [options]
   --job <name>    only this one; may be repeated
   --json          print as JSON
 
-Each job runs once, over the newest window that the calls fill. What it finds and keeps is written to the store, as in a tick.`;
+Each job runs once, over the last window of the newest day that the calls fill. What it finds and keeps is written to the store, as in a tick.`;
 
 const { values } = parseArgs({
   options: {
@@ -94,9 +94,13 @@ async function measure() {
   }
 }
 
-/** The newest window that lies in the register whole. */
+const dayMs = 86_400_000;
+
+/** The last window of the newest whole day, in which a job does what it does once a day; where there is none, the newest. */
 function newest(job: Job, register: Register): Window {
-  const toMs = Math.floor(register.toMs / job.stepMs) * job.stepMs;
+  // The last call comes a moment before its day ends.
+  const dayEndMs = Math.floor((register.toMs + 60_000) / dayMs) * dayMs;
+  const toMs = dayEndMs - job.windowMs >= register.fromMs ? dayEndMs : Math.floor(register.toMs / job.stepMs) * job.stepMs;
   return { fromMs: toMs - job.windowMs, toMs };
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { analyticsConfigSchema } from "../../../analytics/config.ts";
-import { BehaviourModel, describeTransition, findUnusual, groupAlike, scoreSequence, ScoreTail, type Sequence } from "../../../analytics/jobs/unusual-sequences/score.ts";
+import { BehaviourModel, classShares, describeTransition, findUnusual, groupAlike, scoreSequence, ScoreTail, type Sequence } from "../../../analytics/jobs/unusual-sequences/score.ts";
 import { contextsAt, SequenceModel } from "../../../analytics/score/sequence-model.ts";
 import { actsAfterUntrusted, type Step } from "../../../analytics/score/taint.ts";
 import { randomFrom } from "../../support/random.ts";
@@ -107,4 +107,14 @@ test("a tail gives a smaller chance the further out a score is, and none of zero
   expect(chances).toEqual(chances.toSorted((a, b) => b - a));
   expect(chances[0]).toBe(1);
   expect(chances.at(-1)).toBeGreaterThan(0);
+});
+
+test("busy classes are sampled so that all make so many calls, and what a quiet one leaves goes to the others", () => {
+  const classes = [{ class: "busy", calls: 900 }, { class: "quiet", calls: 10 }, { class: "middling", calls: 200 }];
+  // 10 are the quiet one's; half of the other 290 is less than either of the others has.
+  expect(classShares(classes, 300)).toEqual([{ class: "middling", share: 145 / 200 }, { class: "busy", share: 145 / 900 }]);
+  // 10 and 200 leave 290 of 500.
+  expect(classShares(classes, 500)).toEqual([{ class: "busy", share: 290 / 900 }]);
+  expect(classShares(classes, 1110)).toEqual([]);
+  expect(classShares([], 100)).toEqual([]);
 });
