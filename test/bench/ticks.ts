@@ -50,6 +50,7 @@ if (values.help) {
 }
 
 const GOAL_MS = 5000;
+const dayMs = 86_400_000;
 const calls = Number(values.calls);
 const days = Number(values.days ?? Math.max(1, Math.round(calls / 1_111_111)));
 const chosen = values.job === undefined ? jobs : jobs.filter((job) => values.job!.includes(job.name));
@@ -87,14 +88,12 @@ async function measure() {
     const register = await readRegister(store);
     const ticks = [];
     for (const job of chosen) ticks.push(await tick(engine, store, job, register));
-    return { calls: register.calls, days: (register.toMs - register.fromMs) / 86_400_000, goalMs: GOAL_MS, ticks };
+    return { calls: register.calls, days: (register.toMs - register.fromMs) / dayMs, goalMs: GOAL_MS, ticks };
   } finally {
     await store.close();
     await engine.stop();
   }
 }
-
-const dayMs = 86_400_000;
 
 /** The last window of the newest whole day, in which a job does what it does once a day; where there is none, the newest. */
 function newest(job: Job, register: Register): Window {
