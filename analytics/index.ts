@@ -3,7 +3,7 @@ export { findingId, findingSchema, severities, type Contributor, type Finding } 
 export { readFindings } from "./findings/read.ts";
 export { writeFindings } from "./findings/write.ts";
 export { createJobs, jobs } from "./jobs/index.ts";
-export { computeMetrics, metricDefinitions, writeMetrics, type MetricDefinition, type MetricValue, type Period } from "./metrics/index.ts";
+export { computeMetrics, computeParts, dimensions, metricDefinitions, partDefinitions, writeMetrics, type Dimension, type MetricDefinition, type MetricPart, type MetricValue, type Period } from "./metrics/index.ts";
 export type { Job, JobContext, JobResult, Window } from "./schedule/job.ts";
 export { runJobsOver, type Progress, type Replay, type ReplayOptions } from "./schedule/replay.ts";
 export { createRunLog, type JobRun, type RunLog } from "./schedule/run-log.ts";

@@ -40,9 +40,10 @@ export interface Statement {
 }
 
 /** A whole finding: with its title, the health of the data behind it, and what changed near it. */
-export async function compose({ store, nowMs }: JobContext, s: Statement): Promise<Finding> {
+export async function compose(context: JobContext, s: Statement): Promise<Finding> {
+  const { store, nowMs } = context;
   const { server = "", tool = "", agent = "", taskClass = "" } = s;
-  const health = await readHealth(store, { historyFromMs: s.historyFromMs, windowStartMs: s.windowStartMs, windowEndMs: s.windowEndMs }, s.unsure);
+  const health = await readHealth(context, { historyFromMs: s.historyFromMs, windowStartMs: s.windowStartMs, windowEndMs: s.windowEndMs }, s.unsure);
   const changes = await readChanges(store, { server, windowStartMs: s.windowStartMs, windowEndMs: s.windowEndMs });
   const { startMs, endMs } = s.identity ?? { startMs: s.windowStartMs, endMs: s.windowEndMs };
   return {

@@ -46,3 +46,11 @@ export function readDefinition(url: URL): MetricDefinition {
     file: parseSql(`${id}.sql`, source),
   };
 }
+
+/** The four leadership numbers, in the order in which a report shows them. */
+export const metricDefinitions: readonly MetricDefinition[] = [
+  "owner-and-tier",
+  "explicit-policy-coverage",
+  "time-to-investigate",
+  "high-risk-exception-rate",
+].map((name) => readDefinition(new URL(`./${name}.sql`, import.meta.url)));

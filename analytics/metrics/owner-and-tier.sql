@@ -1,5 +1,5 @@
 -- id: owner_and_tier
--- version: 1
+-- version: 2
 -- title: Servers with an owner and a risk tier
 -- unit: share
 -- definition: Active servers that the registry gives a named owner and a risk tier, out of all active servers. Active is a
@@ -7,7 +7,7 @@
 --   or not the registry knows it. The registry is the revision in force at the period's end, or the first one ever
 --   published where that is later. Names that were only ever
 --   refused are listed, not counted: nothing answers under them. Imported calls make no server active, because another
---   gateway's names are not this registry's. Whether an owner still works here is not checked.
+--   gateway's names are not this registry's. A team that nobody is in owns nothing: there is no one to ask.
 -- question: How many of the active servers have an owner and a risk tier?
 -- params: period_end_ms, as_of_ms (Unix milliseconds)
 -- out: numerator, denominator, value; owner_share, tier_share, call_weighted_share, offenders, refused_unregistered
@@ -16,7 +16,7 @@ WITH
     fromUnixTimestamp64Milli(least({period_end_ms:Int64}, {as_of_ms:Int64}), 'UTC') AS until,
     registry AS
     (
-        SELECT server, owner, toString(risk_tier) AS tier, toString(lifecycle) AS lifecycle
+        SELECT server, if(owner_kind = 'team' AND empty(owner_members), '', owner) AS owner, toString(risk_tier) AS tier, toString(lifecycle) AS lifecycle
         FROM registry_servers FINAL
         WHERE revision = (
             SELECT if(countIf(published_at <= until) > 0, argMaxIf(revision, published_at, published_at <= until), argMin(revision, published_at))

@@ -4,6 +4,7 @@ import { num, select, type Store } from "../rows.ts";
 import { loadDefinition, type MetricDefinition } from "./definition.ts";
 import { keptMetrics, type KeptMetric } from "./metrics.ts";
 import { offendersOf, readBehind, type Behind } from "./offenders.ts";
+import { readParts } from "./parts.ts";
 import { describePeriod } from "./period.ts";
 import { reportSchema, type Report, type ReportMetric } from "./report.ts";
 
@@ -32,6 +33,7 @@ export async function buildReport(deps: ReportDeps, range: Range): Promise<Repor
     select<Record<string, unknown>>(store, "totals", params),
     select<Record<string, unknown>>(store, "producers", params),
   ]);
+  const parts = await readParts(store, range, before, nowMs);
   const metrics = definition.metrics.map((d) => metric(d, { current, previous, kept, behind, range, consoleUrl: deps.consoleUrl ?? "" }));
   const newestMs = Math.max(0, ...producers.map((p) => num(p.newest_ms)));
   return reportSchema.parse({
@@ -44,6 +46,7 @@ export async function buildReport(deps: ReportDeps, range: Range): Promise<Repor
     period: describePeriod(range, timeZone),
     asOf: new Date(nowMs).toISOString(),
     metrics,
+    parts,
     changes: metrics.map(sentence).filter((s) => s !== null).slice(0, 5),
     incidents: behind.incidentCounts,
     coverage: {
@@ -101,6 +104,10 @@ function weekly(kept: readonly KeptMetric[], endMs: number): ReportMetric["histo
   }
   return points;
 }
+
+/** How far a number moved, with its sign. */
+export const formatChange = (value: number, previous: number, unit: ReportMetric["unit"]): string =>
+  unit === "percent" ? `${value >= previous ? "+" : "-"}${Math.abs((value - previous) * 100).toFixed(1)}` : `${value >= previous ? "+" : "-"}${formatValue(Math.abs(value - previous), unit)}`;
 
 export const formatValue = (value: number, unit: ReportMetric["unit"]): string => (unit === "percent" ? `${(value * 100).toFixed(1)}%` : value >= 120 ? `${(value / 60).toFixed(1)} h` : `${value.toFixed(0)} min`);
 

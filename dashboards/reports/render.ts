@@ -1,6 +1,7 @@
 import { visible } from "../../alerts/index.ts";
-import { formatValue } from "./build.ts";
-import type { Report, ReportMetric } from "./report.ts";
+import { formatChange, formatValue } from "./build.ts";
+import { loadDefinition } from "./definition.ts";
+import type { Report, ReportMetric, ReportPart } from "./report.ts";
 import { sparkline } from "./svg.ts";
 
 export type ReportFormat = "md" | "html" | "json";
@@ -17,6 +18,18 @@ const footnote = (m: ReportMetric): string => `${m.definition} Definition ${m.de
 const incidents = (r: Report): string => `${r.incidents.opened} opened, ${r.incidents.resolved} resolved, ${r.incidents.open} open.`;
 const coverage = (r: Report): string => `${r.coverage.calls} calls recorded; ${r.coverage.missingRecords === 0 ? "no record is missing" : `${r.coverage.missingRecords} records are missing`}${r.coverage.newestCall ? `; newest ${r.coverage.newestCall}` : ""}.`;
 
+const partTitles = { team: "By team", server: "By server", environment: "By environment" } as const;
+const partNames = { team: "no owner", server: "no server", environment: "no environment" } as const;
+const partName = (part: ReportPart, row: ReportPart["rows"][number]): string => (row.name || partNames[part.dimension]) + (row.few ? " (few calls)" : "");
+const shortTitle = (m: ReportMetric): string => loadDefinition("leadership").metrics.find((d) => d.id === m.id)?.short ?? m.title;
+
+/** `96.0% (n 120, +1.5)`: the value, what it stands on, and how far it moved since the period before. */
+function cell(r: Report, { metric, value, denominator, previous }: ReportPart["rows"][number]["cells"][number]): string {
+  const m = r.metrics.find((one) => one.id === metric);
+  if (m === undefined || value === null) return denominator > 0 ? `- (n ${denominator})` : "-";
+  return `${formatValue(value, m.unit)} (n ${denominator}${previous === null ? "" : `, ${formatChange(value, previous, m.unit)}`})`;
+}
+
 /** Names come from agents and servers: what Markdown would read as markup is escaped. */
 const md = (text: string): string => visible(text).replace(/[\\`*_{}[\]<>#+!|~]/g, "\\$&");
 
@@ -24,6 +37,11 @@ export function renderMarkdown(r: Report): string {
   const out = [`# ${md(r.title)}`, "", `${md(r.period)}. As of ${r.asOf}. ${coverage(r)}`, "", "| Number | Value | Target | Status | Before |", "| --- | --- | --- | --- | --- |"];
   for (const m of r.metrics) out.push(`| ${md(m.title)} | **${value(m)}** (${share(m)}) | ${formatValue(m.target, m.unit)} | ${m.status} | ${before(m)} |`);
   out.push("", "## What changed", "", ...(r.changes.length > 0 ? r.changes.map((c) => `- ${md(c)}`) : ["Nothing, or there is no earlier period to compare with."]));
+  for (const part of r.parts.filter((one) => one.rows.length > 0)) {
+    out.push("", `## ${partTitles[part.dimension]}`, "", `| Name | ${r.metrics.map((m) => md(shortTitle(m))).join(" | ")} |`, `| --- |${" --- |".repeat(r.metrics.length)}`);
+    for (const row of part.rows) out.push(`| ${md(partName(part, row))} | ${row.cells.map((one) => cell(r, one)).join(" | ")} |`);
+    if (part.more > 0) out.push("", `${part.more} more are not listed.`);
+  }
   out.push("", "## Behind the numbers");
   for (const m of r.metrics) {
     out.push("", `### ${md(m.offendersTitle)}`, "");
@@ -56,11 +74,19 @@ export function renderHtml(r: Report): string {
       return `<section><h3>${h(m.offendersTitle)}</h3>${body}</section>`;
     })
     .join("");
+  const parts = r.parts
+    .filter((part) => part.rows.length > 0)
+    .map((part) => {
+      const rows = part.rows.map((row) => `<tr><td>${h(partName(part, row))}</td>${row.cells.map((one) => `<td>${h(cell(r, one))}</td>`).join("")}</tr>`).join("");
+      return `<h2>${partTitles[part.dimension]}</h2><table><thead><tr><th>Name</th>${r.metrics.map((m) => `<th>${h(shortTitle(m))}</th>`).join("")}</tr></thead><tbody>${rows}</tbody></table>${part.more > 0 ? `<p class="small">${part.more} more are not listed.</p>` : ""}`;
+    })
+    .join("");
   const changes = r.changes.length > 0 ? `<ul>${r.changes.map((c) => `<li>${h(c)}</li>`).join("")}</ul>` : `<p>Nothing, or there is no earlier period to compare with.</p>`;
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${h(r.title)}</title><style>${style}</style></head><body>
 <header><h1>${h(r.title)}</h1><p>${h(r.period)}<br>As of ${h(r.asOf)}. ${h(coverage(r))}</p></header>
 <div class="cards">${cards}</div>
 <h2>What changed</h2>${changes}
+${parts}
 <h2>Behind the numbers</h2><div class="tables">${tables}</div>
 <h2>Incidents</h2><p>${h(incidents(r))}</p>
 <h2>Method</h2><ol class="small">${r.metrics.map((m) => `<li><b>${h(m.title)}.</b> ${h(footnote(m))}</li>`).join("")}</ol>

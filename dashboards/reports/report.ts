@@ -27,6 +27,22 @@ export const reportMetricSchema = z.object({
   moreOffenders: z.int().nonnegative(),
 });
 
+/** The numbers of each team, server or environment, in the order of `metrics`; the name is empty where there is none. */
+export const reportPartSchema = z.object({
+  dimension: z.enum(["team", "server", "environment"]),
+  rows: z.array(
+    z.object({
+      name: z.string(),
+      /** So few calls that its shares say little. */
+      few: z.boolean(),
+      cells: z.array(
+        z.object({ metric: z.string(), value: z.number().nullable(), numerator: z.number(), denominator: z.number(), previous: z.number().nullable(), previousDenominator: z.number(), history: z.array(point) }),
+      ),
+    }),
+  ),
+  more: z.int().nonnegative(),
+});
+
 /** One frozen model. Every format renders this and nothing else, so a report shows the same numbers for ever. */
 export const reportSchema = z.object({
   id: z.string(),
@@ -39,10 +55,13 @@ export const reportSchema = z.object({
   period: z.string(),
   asOf: z.string(),
   metrics: z.array(reportMetricSchema),
+  /** None in reports that were frozen before numbers were taken apart. */
+  parts: z.array(reportPartSchema).default([]),
   changes: z.array(z.string()),
   incidents: z.object({ opened: z.int(), open: z.int(), resolved: z.int() }),
   coverage: z.object({ calls: z.int(), missingRecords: z.int(), newestCall: z.string() }),
 });
 
 export type Report = z.infer<typeof reportSchema>;
+export type ReportPart = z.infer<typeof reportPartSchema>;
 export type ReportMetric = z.infer<typeof reportMetricSchema>;

@@ -38,7 +38,7 @@ function paramsOf({ window }: JobContext, { lookBackMs, failingForMs }: AnchorFa
 }
 
 async function toFinding(context: JobContext, config: AnchorFailuresConfig, stalled: StalledAnchor): Promise<Finding> {
-  const { store, window, nowMs } = context;
+  const { window, nowMs } = context;
   const { anchor, minutes } = stalled;
   const params = paramsOf(context, config, anchor);
   return {
@@ -68,6 +68,6 @@ async function toFinding(context: JobContext, config: AnchorFailuresConfig, stal
     callIds: [],
     evidenceSql: anchorsSql.text,
     evidenceParams: params,
-    dataHealth: await readHealth(store, { historyFromMs: window.fromMs, windowStartMs: window.fromMs, windowEndMs: window.toMs }, false),
+    dataHealth: await readHealth(context, { historyFromMs: window.fromMs, windowStartMs: window.fromMs, windowEndMs: window.toMs }, false),
   };
 }

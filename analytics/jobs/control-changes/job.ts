@@ -74,7 +74,7 @@ async function toFinding(
   callIds: string[],
   evidence: { sql: string; params: Record<string, string | number> },
 ): Promise<Finding> {
-  const { store, window, nowMs } = context;
+  const { window, nowMs } = context;
   const { severity, metric, entityKind, entity, server, tool, agent, summary } = notice;
   const title = findingTitle({ metric, entity, actual: figure(actual), expected: "0", ratio: "new", fromMs: window.fromMs, toMs: window.toMs });
   return {
@@ -104,6 +104,6 @@ async function toFinding(
     callIds,
     evidenceSql: evidence.sql,
     evidenceParams: evidence.params,
-    dataHealth: await readHealth(store, { historyFromMs: window.fromMs, windowStartMs: window.fromMs, windowEndMs: window.toMs }, false),
+    dataHealth: await readHealth(context, { historyFromMs: window.fromMs, windowStartMs: window.fromMs, windowEndMs: window.toMs }, false),
   };
 }

@@ -115,7 +115,7 @@ async function toFinding(context: JobContext, config: LatencyDriftConfig, drift:
   const entity = entityOf(c);
   const of = { server: c.server, tool: c.tool };
   const coldStart = c.baselineSteps < config.warmSteps;
-  const health = await readHealth(store, { historyFromMs: range.baseline_from_ms, windowStartMs: window.fromMs, windowEndMs: window.toMs }, coldStart);
+  const health = await readHealth(context, { historyFromMs: range.baseline_from_ms, windowStartMs: window.fromMs, windowEndMs: window.toMs }, coldStart);
   const contributors = await store.query<{ dimension: string; value: string; window_share: number; baseline_share: number; excess_share: number }>(
     contributorsSql,
     { ...range, ...of, expected_us: c.baseP50Ms * 1000 },

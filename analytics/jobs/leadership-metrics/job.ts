@@ -1,4 +1,4 @@
-import { computeMetrics, writeMetrics } from "../../metrics/index.ts";
+import { computeMetrics, computeParts, writeMetrics } from "../../metrics/index.ts";
 import type { Job } from "../../schedule/job.ts";
 
 export interface LeadershipMetricsConfig {
@@ -7,8 +7,12 @@ export interface LeadershipMetricsConfig {
 }
 
 const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
 
-/** Keeps the four numbers for the period that ends with each hour, so that a trend shows without computing the past again. */
+/**
+ * Keeps the four numbers for the period that ends with each hour, and their parts by team, server and environment for the
+ * one that ends with each day (UTC), so that a trend shows without computing the past again.
+ */
 export function leadershipMetrics(config: LeadershipMetricsConfig): Job {
   return {
     name: "leadership-metrics",
@@ -17,7 +21,8 @@ export function leadershipMetrics(config: LeadershipMetricsConfig): Job {
     windowMs: config.periodMs,
     latenessMs: config.latenessMs,
     async run({ store, window, nowMs }) {
-      await writeMetrics(store, await computeMetrics(store, window, nowMs));
+      const values = await computeMetrics(store, window, nowMs);
+      await writeMetrics(store, values, window.toMs % dayMs === 0 ? await computeParts(store, window, nowMs) : []);
       return { findings: [] };
     },
   };

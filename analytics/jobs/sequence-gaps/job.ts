@@ -193,12 +193,13 @@ async function unrecordedFinding(context: JobContext, config: SequenceGapsConfig
 }
 
 async function common(
-  { store, window, nowMs }: JobContext,
+  context: JobContext,
   config: SequenceGapsConfig,
   detector: Finding["detector"],
   producer: string,
   { actual, expected, metric, ratio }: { actual: number; expected: number; metric: string; ratio: string },
 ) {
+  const { window, nowMs } = context;
   return {
     findingId: findingId(detector, "producer", producer, window.fromMs, window.toMs),
     detector,
@@ -219,6 +220,6 @@ async function common(
     title: findingTitle({ metric, entity: producer, actual: figure(actual), expected: figure(expected), ratio, fromMs: window.fromMs, toMs: window.toMs }),
     contributors: [],
     // Missing rows are what these findings are about, so they don't make them less sure.
-    dataHealth: await readHealth(store, { historyFromMs: window.fromMs - config.lookBackMs, windowStartMs: window.fromMs, windowEndMs: window.toMs }, false),
+    dataHealth: await readHealth(context, { historyFromMs: window.fromMs - config.lookBackMs, windowStartMs: window.fromMs, windowEndMs: window.toMs }, false),
   };
 }

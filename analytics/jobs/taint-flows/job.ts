@@ -24,6 +24,7 @@ const mostFindings = 20;
 
 const flowsSql = loadSql(new URL("./taint-flows.sql", import.meta.url));
 const evidenceSql = loadSql(new URL("./evidence.sql", import.meta.url));
+const screenSql = loadSql(new URL("./screen.sql", import.meta.url));
 const contributorsSql = loadSql(new URL("./contributors.sql", import.meta.url));
 
 interface FlowRow extends WorkRow {
@@ -58,8 +59,7 @@ export function taintFlows(config: TaintFlowsConfig): Job {
         most,
       });
       const alike = groupAlike(rows, (row) => JSON.stringify([row.class, row.source_server, row.source_tool, row.server, row.tool, row.path, row.instructed]));
-      const judged = await Promise.all(alike.map((row) => judge(context, config, row)));
-      const strange = judged.filter((one) => one !== undefined).sort((a, b) => b.row.instructed - a.row.instructed || b.score - a.score || b.row.score - a.row.score);
+      const strange = (await screen(context, config, alike)).sort((a, b) => b.row.instructed - a.row.instructed || b.score - a.score || b.row.score - a.row.score);
       // One piece of work, one finding: its strangest flow, which names how many others there are.
       const byWork = groupAlike(strange, ({ row }) => row.unit);
       if (byWork.length > mostFindings) logger.warn({ flows: byWork.length, kept: mostFindings }, "many taint flows at once");
@@ -68,15 +68,39 @@ export function taintFlows(config: TaintFlowsConfig): Job {
   };
 }
 
+type Alike = FlowRow & { alike: number };
+
 interface Strange {
-  row: FlowRow & { alike: number };
-  flows: Flows;
+  row: Alike;
   score: number;
   coldStart: boolean;
-  params: Record<string, string | number>;
 }
 
-async function judge({ store, window }: JobContext, config: TaintFlowsConfig, row: FlowRow & { alike: number }): Promise<Strange | undefined> {
+/** The flows that are strange for their class. All are looked up in one reading of the history, most of them being a routine. */
+async function screen({ store, window }: JobContext, config: TaintFlowsConfig, rows: readonly Alike[]): Promise<Strange[]> {
+  if (rows.length === 0) return [];
+  const known = await store.query<{ flow: number; units: number; units_with: number }>(screenSql, {
+    history_from_ms: window.fromMs - config.historyMs,
+    window_start_ms: window.fromMs,
+    instruction_score: config.instructionScore,
+    units: rows.map((row) => row.unit),
+    classes: rows.map((row) => row.class),
+    source_servers: rows.map((row) => row.source_server),
+    source_tools: rows.map((row) => row.source_tool),
+    servers: rows.map((row) => row.server),
+    tools: rows.map((row) => row.tool),
+    paths: rows.map((row) => row.path),
+    instructed: rows.map((row) => row.instructed),
+  });
+  return known.flatMap(({ flow, ...work }) => {
+    const row = rows[flow - 1]!;
+    const judged = judgeFlow(work, row.instructed === 1, config);
+    return judged === undefined ? [] : [{ row, ...judged }];
+  });
+}
+
+/** The whole figures of one flow: a finding's evidence. */
+async function readFlows({ store, window }: JobContext, config: TaintFlowsConfig, row: FlowRow): Promise<{ flows: Flows; params: Record<string, string | number> }> {
   const params = {
     history_from_ms: window.fromMs - config.historyMs,
     window_start_ms: window.fromMs,
@@ -93,13 +117,13 @@ async function judge({ store, window }: JobContext, config: TaintFlowsConfig, ro
     min_score: row.instructed === 1 ? config.instructionScore : 0,
   };
   const [flows] = await store.query<Flows>(evidenceSql, params);
-  const judged = flows && judgeFlow(flows, row.instructed === 1, config);
-  return judged && { row, flows, ...judged, params };
+  return { flows: flows ?? { actual: 0, expected: 0, expected_high: 0, units: 0, units_with: 0 }, params };
 }
 
 async function toFinding(context: JobContext, config: TaintFlowsConfig, found: Strange & { alike: number }): Promise<Finding> {
   const { store, window } = context;
-  const { row, flows, params } = found;
+  const { row } = found;
+  const { flows, params } = await readFlows(context, config, row);
   const source = `${row.source_server}/${row.source_tool}`;
   const sink = `${row.server}/${row.tool}`;
   const historyFromMs = window.fromMs - config.historyMs;

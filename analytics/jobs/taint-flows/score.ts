@@ -13,19 +13,22 @@ export interface FlowThresholds {
 }
 
 /** How much of a class's work that read a source passed a value on to the same argument before. */
-export interface Flows {
+export interface Known {
+  units: number;
+  units_with: number;
+}
+
+export interface Flows extends Known {
   actual: number;
   expected: number;
   expected_high: number;
-  units: number;
-  units_with: number;
 }
 
 /**
  * The less of a class's work ever did it, the stranger; what it does as a routine is its work, also where what it reads is
  * written by strangers. A value beside instructions is told about a class that is hardly known, too.
  */
-export function judgeFlow(flows: Flows, instructed: boolean, limits: FlowThresholds): { score: number; coldStart: boolean } | undefined {
+export function judgeFlow(flows: Known, instructed: boolean, limits: FlowThresholds): { score: number; coldStart: boolean } | undefined {
   const coldStart = flows.units < limits.warmUnits;
   const never = flows.units_with === 0;
   const plain = decades((flows.units_with + 0.5) / (flows.units + 1));

@@ -86,7 +86,7 @@ async function toFinding(
   const params = { look_back_from_ms: lookBackFromMs, window_end_ms: window.toMs, unit: sequence.unit, task_id: sequence.taskId, agent: sequence.agent, version: known.model.version, ...transition };
   const [evidence] = await store.query<{ actual: number; expected: number; tasks: number }>(evidenceSql, params);
   const { actual = 0, expected = 0, tasks = 0 } = evidence ?? {};
-  const health = await readHealth(store, { historyFromMs: lookBackFromMs, windowStartMs: window.fromMs, windowEndMs: window.toMs }, known.model.tasks < config.warmSequences);
+  const health = await readHealth(context, { historyFromMs: lookBackFromMs, windowStartMs: window.fromMs, windowEndMs: window.toMs }, known.model.tasks < config.warmSequences);
   const [entityKind, entity] = entityOf(sequence);
   const neverActed = score.taintBits > 0 && model.taint.timesSeen(sequence.className, next) === 0;
   // A tool's name may hold slashes; a server's and an effect don't.

@@ -48,7 +48,15 @@ function pointsOf(times: readonly string[], windows: NonNullable<Windows[string]
   });
 }
 
+/** A series' worth at a threshold, that of saying nothing, and that of a perfect detector. */
+export interface NabPart {
+  raw: number;
+  nothing: number;
+  perfect: number;
+}
+
 export class NabCorpus {
+  readonly #windows: Windows;
   readonly #points: ReadonlyMap<string, Point[]>;
   readonly #profile: Profile;
   /** Windows that hold at least one row after the probationary part; the others count neither way in the null score. */
@@ -57,6 +65,7 @@ export class NabCorpus {
 
   constructor(times: TimesBySeries, windows: Windows, profile: Profile = profiles.standard) {
     this.#profile = profile;
+    this.#windows = windows;
     this.#points = new Map([...times].map(([series, stamps]) => [series, pointsOf(stamps, windows[series] ?? [], profile)]));
     this.#live = new Set(
       [...this.#points].flatMap(([series, points]) =>
@@ -67,22 +76,36 @@ export class NabCorpus {
   }
 
   score(scores: ScoresBySeries, threshold: number): number {
-    const best = new Map([...this.#live].map((key) => [key, -this.#profile.fn]));
-    let total = 0;
-    for (const [key, worth] of this.#detections(scores, threshold)) {
-      if (key === null) total += worth;
-      else best.set(key, Math.max(best.get(key)!, worth));
-    }
-    return this.#normalise([...best.values()].reduce((sum, v) => sum + v, total));
+    return this.scoreOf([...this.partsAt(scores, threshold).values()]);
   }
 
-  *#detections(scores: ScoresBySeries, threshold: number): Generator<[string | null, number]> {
-    for (const [series, points] of this.#points) {
-      const column = scores.get(series)!;
-      for (const [i, point] of points.entries()) {
-        if (point.window === "skip" || column[i]! < threshold) continue;
-        yield [point.window === null ? null : `${series}\n${point.window}`, point.worth];
+  /** What each series adds to the score at a threshold. */
+  partsAt(scores: ScoresBySeries, threshold: number): Map<string, NabPart> {
+    const parts = new Map<string, NabPart>();
+    for (const series of this.#points.keys()) {
+      const best = new Map([...this.#live].filter((key) => key.startsWith(`${series}\n`)).map((key) => [key, -this.#profile.fn]));
+      const nothing = -this.#profile.fn * best.size;
+      let outside = 0;
+      for (const [key, worth] of this.#detections(scores, threshold, series)) {
+        if (key === null) outside += worth;
+        else best.set(key, Math.max(best.get(key)!, worth));
       }
+      parts.set(series, { raw: [...best.values()].reduce((sum, v) => sum + v, outside), nothing, perfect: this.#profile.tp * (this.#windows[series]?.length ?? 0) });
+    }
+    return parts;
+  }
+
+  /** The normalised score of some series, one of them as often as it stands there. */
+  scoreOf(parts: readonly NabPart[]): number {
+    const sum = (get: (part: NabPart) => number): number => parts.reduce((total, part) => total + get(part), 0);
+    return (100 * (sum((p) => p.raw) - sum((p) => p.nothing))) / (sum((p) => p.perfect) - sum((p) => p.nothing));
+  }
+
+  *#detections(scores: ScoresBySeries, threshold: number, series: string): Generator<[string | null, number]> {
+    const column = scores.get(series)!;
+    for (const [i, point] of this.#points.get(series)!.entries()) {
+      if (point.window === "skip" || column[i]! < threshold) continue;
+      yield [point.window === null ? null : `${series}\n${point.window}`, point.worth];
     }
   }
 

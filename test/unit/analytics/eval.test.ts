@@ -8,7 +8,10 @@ import { scoreEventsFile, scoreSeriesFile } from "../../../analytics/eval/series
 import { scoreTraceFiles } from "../../../analytics/eval/traces.ts";
 import { EventCorpus } from "../../eval/scoring/events.ts";
 import { NabCorpus, profiles } from "../../eval/scoring/nab.ts";
+import { intervals, withInterval } from "../../eval/scoring/bootstrap.ts";
 import { auc, tprAt } from "../../eval/scoring/roc.ts";
+import { figuresOf, type Outcome } from "../../eval/scoring/traces.ts";
+import { binomialZ, ewma, markov, stide } from "../../eval/simple.ts";
 
 let dir: string;
 beforeAll(() => {
@@ -46,6 +49,7 @@ test("NAB's score rewards early detection and takes off for false ones", () => {
   const scores = new Map([["s", column]]);
   const figures = Object.values(profiles).map((profile) => {
     const corpus = new NabCorpus(new Map([["s", stamps]]), windows, profile);
+    expect(corpus.scoreOf([...corpus.partsAt(scores, 0.65).values()])).toBe(corpus.score(scores, 0.65));
     return [corpus.score(scores, 0.65), corpus.score(scores, 0.35), corpus.bestThreshold(scores).threshold];
   });
   const expected = [[46.10368680195227, 90.06669294319181], [43.35368680195227, 82.10497188942982], [47.402457867968174, 93.37779529546121]];
@@ -120,4 +124,46 @@ test("a trace that acts as no training trace did scores higher than one that fol
   const rows = await collect(scoreTraceFiles({ train: file("train.ndjson", train.join("\n")), test: file("test.ndjson", test.join("\n")) }));
   expect(rows.map((row) => row.trace_id)).toEqual(["ok", "odd"]);
   expect(Number(rows[1]!.score)).toBeGreaterThan(10 * Number(rows[0]!.score));
+});
+
+test("an interval draws whole units, is the same at every run, and leaves out draws that give no number", () => {
+  const units = [[1, 1, 1, 1], [0], [0], [1], [0], [1], [0], [1]];
+  const share = (drawn: readonly number[][]) => ({ share: drawn.flat().reduce((sum, x) => sum + x, 0) / drawn.flat().length, first: drawn[0]![0] === 1 ? 7 : NaN });
+  const { share: [low, high], first } = intervals(units, share);
+  // 7 of 11; four of them are one unit, which is in a draw never, once or more often.
+  expect(low).toBeLessThan(0.4);
+  expect(high).toBeGreaterThan(0.8);
+  expect(first).toEqual([7, 7]);
+  expect(intervals(units, share)).toEqual({ share: [low, high], first: [7, 7] });
+  expect(withInterval(0.5, [0.25, 1])).toBe(".500 [.250 to 1.000]");
+  expect(withInterval(51.44, [-4, 60], 1)).toBe("51.4 [-4.0 to 60.0]");
+  expect(withInterval(0.5, undefined)).toBe(".500");
+});
+
+test("runs that resisted are flagged at the threshold of 5%, and a suite of few hijacked ones is not in the mean", () => {
+  const outcomes = (suite: string, kind: Outcome["kind"], scores: readonly number[]): Outcome[] => scores.map((score) => ({ suite, task: "t", kind, score }));
+  const many = (n: number, score: number): number[] => new Array<number>(n).fill(score);
+  const figures = figuresOf([
+    ...outcomes("big", "benign", many(20, 1)), ...outcomes("big", "hijacked", [...many(15, 3), ...many(5, 0)]), ...outcomes("big", "resisted", [3, 2, 4, 1]),
+    ...outcomes("small", "benign", many(20, 1)), ...outcomes("small", "hijacked", [0]),
+  ]);
+  expect(figures.get("suite_mean")).toMatchObject({ tpr5: 0.75, resisted5: 0.5, positives: 20 });
+  expect(figures.get("pooled")).toMatchObject({ tpr5: 15 / 21, positives: 21 });
+});
+
+test("the simple detectors beside are what they are called", () => {
+  const run = (id: string, ...tools: string[]): Row[] => tools.map((tool, seq) => ({ trace_id: id, tool, seq }));
+  const train = [...run("a", "x", "y", "z"), ...run("b", "x", "y")];
+  // Of ^^x, ^xy, xyw the last is new; after y came z once, of two known from there with one added each, over 3 names and one.
+  expect(stide(train, run("c", "x", "y", "w")).get("c")).toBeCloseTo(1 / 3, 12);
+  expect(markov(train, run("c", "x", "y", "w")).get("c")).toBeCloseTo(-Math.log2(1 / (1 + 4)), 12);
+  const binomial = binomialZ(2);
+  binomial({ total: 95, hits: 9 });
+  // The rate before is 9.5 of 105; 40 calls with 20 hits.
+  const rate = 9.5 / 105;
+  expect(binomial({ total: 40, hits: 20 })).toBeCloseTo((20 - 40 * rate) / Math.sqrt(40 * rate * (1 - rate)), 12);
+  const score = ewma(0.5);
+  for (let i = 0; i < 60; i++) score(0, i % 2 ? 11 : 9);
+  expect(score(0, 40)).toBeGreaterThan(10);
+  expect(ewma()(0, 1e9)).toBe(0);
 });

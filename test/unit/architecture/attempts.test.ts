@@ -20,6 +20,8 @@ const ofRecords: Readonly<Record<string, string>> = {
   "analytics/jobs/unusual-sequences/evidence.sql": "a storm is one step of its task",
   "analytics/jobs/unusual-sequences/sequences.sql": "a storm is one step of its task",
   "analytics/jobs/volume/examples.sql": "whether there is a call at all",
+  "analytics/metrics/parts/high-risk-exception-rate.sql": "only what was refused is ever many in one, and this counts what was allowed",
+  "analytics/metrics/parts/time-to-investigate.sql": "its calls are evidence of incidents, which are what is counted",
   "analytics/metrics/high-risk-exception-rate.sql": "only of allowed calls",
   "collector/audit/verify-imported.sql": "imported calls, which have a row each",
   "collector/import/spans-to-calls.sql": "spans",

@@ -10,6 +10,7 @@ import { hostile } from "../../integration/dashboards/seed.ts";
 const report: Report = {
   id: "leadership", definitionVersion: 1, title: "Agent access scorecard", from: "2026-03-01T23:00:00.000Z", to: "2026-03-08T23:00:00.000Z", timeZone: "Europe/Berlin", period: "2026-03-02 00:00 to 2026-03-09 00:00 (Europe/Berlin, UTC+1)", asOf: "2026-03-09T06:00:00.000Z",
   metrics: loadDefinition("leadership").metrics.map((d, i) => ({ id: d.id, title: d.title, unit: d.unit, better: d.better, value: i === 2 ? null : 0.5, numerator: 1, denominator: 2, target: d.target, status: i === 2 ? "no data" : "off target", previous: 0.4, previousDenominator: 2, history: [{ endMs: 1, value: 0.4, denominator: 2 }, { endMs: 2, value: 0.5, denominator: 2 }], definition: d.definition, definitionVersion: d.version, sqlSha256: d.sqlSha256, offendersTitle: d.offenders, action: d.action, offenders: [{ name: `${hostile} | [x](javascript:alert(1))`, detail: "no owner", owner: "", weight: 1, link: "javascript:alert(1)" }], moreOffenders: 3 })),
+  parts: [{ dimension: "team", rows: [{ name: `${hostile} | team`, few: false, cells: [{ metric: "explicit_policy_coverage", value: 0.96, numerator: 96, denominator: 100, previous: 0.945, previousDenominator: 90, history: [] }] }, { name: "", few: true, cells: [{ metric: "time_to_investigate", value: null, numerator: 0, denominator: 2, previous: null, previousDenominator: 0, history: [] }] }], more: 4 }],
   changes: [`${hostile} rose`], incidents: { opened: 1, open: 1, resolved: 0 }, coverage: { calls: 10, missingRecords: 0, newestCall: "" },
 };
 
@@ -31,7 +32,18 @@ describe("a report", () => {
     expect(markdown).not.toMatch(/[^\\]<(img|script)/);
     expect(markdown).not.toContain("[x](");
     expect(markdown).not.toContain("\u202e");
-    expect(markdown.split("\n").filter((l) => l.startsWith("| ") && l.includes("no owner")).every((l) => l.replace(/\\\|/g, "").split("|").length === 5)).toBe(true);
+    expect(markdown.split("\n").filter((l) => l.startsWith("| ") && l.includes("| no owner |")).every((l) => l.replace(/\\\|/g, "").split("|").length === 5)).toBe(true);
+  });
+
+  it("takes the numbers apart: a value, what it stands on, and how far it moved", () => {
+    const markdown = renderMarkdown(report);
+    expect(markdown).toContain("## By team");
+    expect(markdown).toContain("| 96.0% (n 100, +1.5) |");
+    expect(markdown).toContain("| no owner (few calls) | - (n 2) |");
+    expect(markdown).toContain("4 more are not listed.");
+    expect(renderHtml(report)).toContain("<td>96.0% (n 100, +1.5)</td>");
+    const { parts: _, ...frozenBefore } = report;
+    expect(renderMarkdown(reportSchema.parse(frozenBefore))).not.toContain("By team");
   });
 
   it("says that there is no number rather than zero", () => expect(renderMarkdown(report)).toContain("**no data**"));
