@@ -52,10 +52,11 @@ describe("signalbox up on a machine that has nothing but Node", () => {
   });
 
   test("a call that a rule denies by name is refused with the rule's message and recorded", async () => {
-    const answer = await inspectCall(target("everything"), "get-env");
+    const answer = await inspectCall(target("filesystem"), "read_text_file", { path: "/etc/hosts" });
     expect(answer.result).toMatchObject({ isError: true });
+    expect(JSON.stringify(answer.result)).toContain("Only files inside the sandbox folder may be read or written.");
     const [row] = await waitFor("the row", async () => {
-      const rows = await sql("SELECT decision, basis, outcome, length(policy_ids) AS rules FROM calls WHERE tool = 'get-env'");
+      const rows = await sql("SELECT decision, basis, outcome, length(policy_ids) AS rules FROM calls WHERE tool = 'read_text_file'");
       return rows.length > 0 ? rows : null;
     });
     expect(row).toMatchObject({ decision: "deny", basis: "explicit", outcome: "denied", rules: 1 });

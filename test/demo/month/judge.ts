@@ -51,8 +51,10 @@ export interface Verdict {
 }
 
 const jobs = createJobs(analyticsConfigSchema.parse({}));
-/** These two learn and count, and find nothing. */
-const seeking = jobs.filter((job) => job.name !== "baselines" && job.name !== "leadership-metrics");
+/** These learn and count, and find nothing. */
+const notSeeking: readonly string[] = ["baselines", "leadership-metrics", "sequence-model"];
+const seeking = jobs.filter((job) => !notSeeking.includes(job.name));
+const learning = jobs.filter((job) => job.name === "sequence-model");
 const rare = seeking.filter((job) => job.stepMs >= hour);
 const frequent = seeking.filter((job) => job.stepMs < hour);
 
@@ -97,6 +99,15 @@ export function stretchesOf(planted: readonly Planted[], days: number, random: R
 
 const down = (ms: number): number => Math.floor(ms / (5 * minute)) * 5 * minute;
 
+/** What is unusual is judged by models that were stored before: one for every hour that is looked at, as the hours went by. */
+async function learn(store: Store, stretches: readonly Stretch[]): Promise<void> {
+  const hours = stretches.filter(({ jobs }) => jobs.some((job) => job.name === "unusual-sequences")).flatMap(({ fromMs, toMs }) => {
+    const first = Math.floor(fromMs / hour) - 1;
+    return Array.from({ length: Math.ceil(toMs / hour) - first }, (_, i) => first + i);
+  });
+  for (const h of [...new Set(hours)].sort((a, b) => a - b)) await runJobsOver({ jobs: learning, store, fromMs: h * hour, toMs: (h + 1) * hour });
+}
+
 /** Runs the live jobs over the stretches, stores what they find, and holds it against what was planted. */
 export async function judge(options: {
   readonly store: Store;
@@ -107,6 +118,7 @@ export async function judge(options: {
   const { store, planted, stretches } = options;
   const runs: JobRun[] = [];
   const found: { stretch: Stretch; findings: Finding[] }[] = [];
+  await learn(store, stretches);
   const queue = [...stretches];
   // A run is a function of rows and window, so stretches need not wait for each other; two, for two cores.
   const lane = async (): Promise<void> => {

@@ -53,7 +53,7 @@ async function run(...args: string[]): Promise<string[]> {
 
 test("jobs run looks for what a job finds in the past, and jobs list says up to where it has run", async () => {
   const before = await run("jobs", "list");
-  expect(before).toHaveLength(15);
+  expect(before).toHaveLength(16);
   expect(before.every((line) => line.endsWith("never ran"))).toBe(true);
   const lines = await run("jobs", "run", "denial-spikes", "--from", "2026-01-05T11:50:00Z", "--to", "2026-01-05T12:00:00Z");
   expect(lines.at(-1)).toMatch(/^2 windows, 2 findings, 0 failed$/);
@@ -75,7 +75,7 @@ test("a backtest says what the live jobs would have found, of labelled incidents
       "- { entity: doc-bot, from: 2026-01-05T11:50:00Z, to: 2026-01-05T12:00:00Z, kind: denial_spike }\n- { entity: crm/search, from: 2026-01-05T11:50:00Z, to: 2026-01-05T12:00:00Z, kind: latency_drift }\n",
     );
     const lines = await run("backtest", ...range, "--labels", labels);
-    expect(lines[0]).toMatch(/^2026-01-05 11:50 to 2026-01-05 12:00: \d+ windows of 15 jobs, 0 failed; nothing was stored$/);
+    expect(lines[0]).toMatch(/^2026-01-05 11:50 to 2026-01-05 12:00: \d+ windows of 16 jobs, 0 failed; nothing was stored$/);
     expect(lines[1]).toMatch(/^\d+ findings \(.* a day\) in \d+ episodes, \d+ repeats; 1 of 2 labelled incidents found, precision \d\.\d\d$/);
     expect(lines.some((line) => /denial_spike +doc-bot +\d+ min +Denials on doc-bot/.test(line))).toBe(true);
     expect(lines.some((line) => /latency_drift +crm\/search +- +missed/.test(line))).toBe(true);
