@@ -1,5 +1,6 @@
 -- question: What happened in each hour to each server, tool, agent, class of tasks and their pairs?
--- params: from_ms, to_ms (Unix milliseconds, whole hours); kinds ([] for all); latency: whether the upstream's time is asked for too
+-- params: from_ms, to_ms (Unix milliseconds, whole hours); kinds; slices, slice (of the
+--   entities those that fall in this slice: all of them may not fit in a query's memory); latency: whether the upstream's time is asked for
 -- out: kind, entity, parent_kind, parent; hours: [[hours since from_ms, calls, denied, forwarded, failed]]; latencies: [[hours since
 --   from_ms, p50 and p95 in ms, calls]]. Hours without calls are left out.
 -- scans: calls_1h and, for servers and tools, latency_1h between from_ms and to_ms, 8 columns and a sketch
@@ -23,15 +24,16 @@ FROM
         [0., 0.] AS at_ms,
         0. AS answered
     FROM calls_1h AS c
-    ARRAY JOIN arrayFilter(p -> p.2 != '' AND (empty({kinds:Array(String)}) OR has({kinds:Array(String)}, p.1)), [
-        ('all', 'all', '', ''),
-        ('server', toString(server), 'all', 'all'),
-        ('agent', toString(agent), 'all', 'all'),
-        ('task_class', toString(task_class), 'all', 'all'),
-        ('tool', if(tool = '' OR server = '', '', concat(server, '/', tool)), 'server', toString(server)),
-        ('agent_server', if(agent = '' OR server = '', '', concat(agent, '@', server)), 'server', toString(server)),
-        ('agent_tool', if(agent = '' OR tool = '' OR server = '', '', concat(agent, '@', server, '/', tool)), 'tool', concat(server, '/', tool)),
-        ('task_class_tool', if(task_class = '' OR tool = '' OR server = '', '', concat(task_class, '@', server, '/', tool)), 'tool', concat(server, '/', tool))
+    -- What is not asked for is not put together: the conditions on kinds are constants.
+    ARRAY JOIN arrayFilter(p -> p.2 != '' AND sipHash64(p.2) % {slices:UInt8} = {slice:UInt8}, [
+        ('all', if(has({kinds:Array(String)}, 'all'), 'all', ''), '', ''),
+        ('server', if(has({kinds:Array(String)}, 'server'), toString(server), ''), 'all', 'all'),
+        ('agent', if(has({kinds:Array(String)}, 'agent'), toString(agent), ''), 'all', 'all'),
+        ('task_class', if(has({kinds:Array(String)}, 'task_class'), toString(task_class), ''), 'all', 'all'),
+        ('tool', if(has({kinds:Array(String)}, 'tool'), if(tool = '' OR server = '', '', concat(server, '/', tool)), ''), 'server', toString(server)),
+        ('agent_server', if(has({kinds:Array(String)}, 'agent_server'), if(agent = '' OR server = '', '', concat(agent, '@', server)), ''), 'server', toString(server)),
+        ('agent_tool', if(has({kinds:Array(String)}, 'agent_tool'), if(agent = '' OR tool = '' OR server = '', '', concat(agent, '@', server, '/', tool)), ''), 'tool', concat(server, '/', tool)),
+        ('task_class_tool', if(has({kinds:Array(String)}, 'task_class_tool'), if(task_class = '' OR tool = '' OR server = '', '', concat(task_class, '@', server, '/', tool)), ''), 'tool', concat(server, '/', tool))
     ]) AS part
     WHERE hour >= range_from AND hour < range_to AND method IN ('tools/call', 'resources/read', 'prompts/get')
     GROUP BY kind, entity, parent_kind, parent, number
@@ -43,10 +45,10 @@ FROM
         arrayMap(us -> toFloat64(us) / 1000, quantilesTDigestMerge(0.5, 0.95, 0.99)(upstream_us)) AS at_ms,
         toFloat64(sum(l.calls)) AS answered
     FROM latency_1h AS l
-    ARRAY JOIN arrayFilter(p -> p.2 != '' AND (empty({kinds:Array(String)}) OR has({kinds:Array(String)}, p.1)), [
-        ('all', 'all', '', ''),
-        ('server', toString(server), 'all', 'all'),
-        ('tool', if(tool = '' OR server = '', '', concat(server, '/', tool)), 'server', toString(server))
+    ARRAY JOIN arrayFilter(p -> p.2 != '' AND sipHash64(p.2) % {slices:UInt8} = {slice:UInt8}, [
+        ('all', if(has({kinds:Array(String)}, 'all'), 'all', ''), '', ''),
+        ('server', if(has({kinds:Array(String)}, 'server'), toString(server), ''), 'all', 'all'),
+        ('tool', if(has({kinds:Array(String)}, 'tool'), if(tool = '' OR server = '', '', concat(server, '/', tool)), ''), 'server', toString(server))
     ]) AS part
     WHERE hour >= range_from AND hour < range_to AND {latency:Bool}
     GROUP BY kind, entity, parent_kind, parent, number

@@ -6,7 +6,7 @@ import { leftOutParams, type LeftOut } from "./left-out.ts";
 /** A block's length: the step of the job, so that one more model costs one more block. */
 export const blockMs = 3_600_000;
 /** Blocks that are counted in one query where many are missing, as before the first model. */
-const mostAtOnce = 24;
+const mostAtOnce = 6;
 
 const countsSql = loadSql(new URL("./counts.sql", import.meta.url));
 const countedSql = loadSql(new URL("./counted-blocks.sql", import.meta.url));

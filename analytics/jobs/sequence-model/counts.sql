@@ -89,3 +89,5 @@ ARRAY JOIN arrayFilter(e -> e.1 != '', [
 WHERE ts >= from_time
 GROUP BY block_ms, class, kind, context, next
 ORDER BY block_ms, class, kind, context, next
+-- A day of a busy register does not fit in a query's memory.
+SETTINGS max_bytes_before_external_group_by = 200000000, max_bytes_before_external_sort = 200000000

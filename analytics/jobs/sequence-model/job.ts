@@ -89,7 +89,7 @@ async function countMissing(store: Store, history: Window, leftOut: LeftOut, opt
 
 async function readSums(store: Store, { fromMs, toMs }: Window): Promise<TransitionRow[]> {
   const out: TransitionRow[] = [];
-  for await (const rows of store.stream<TransitionRow>(sumsSql, { from_ms: fromMs, to_ms: toMs, most: mostTransitions })) out.push(...rows);
+  for await (const rows of store.stream<TransitionRow>(sumsSql, { from_ms: fromMs, to_ms: toMs, most: mostTransitions })) for (const row of rows) out.push(row);
   return out;
 }
 

@@ -42,7 +42,7 @@ const params: SqlParams = {
   window_end_ms: nowMs, period_start_ms: fromMs, period_end_ms: nowMs, as_of_ms: nowMs, from: new Date(fromMs).toISOString().slice(0, -1), to: new Date(nowMs).toISOString().slice(0, -1),
   newest: 3, max_rows: 1000, by_time: false, by_task: false, by_flow: false, agent: "a", server: "", tool: "", task_class: "", entity_kind: "", entity: "",
   first_hour_ms: fromMs, level: "all", actual: 100, expected: 10, span_from_ms: nowMs - 30 * minute, min_times: 3, most: 100,
-  kinds: [], latency: false,
+  kinds: ["all", "server", "tool", "agent", "task_class", "agent_server", "agent_tool", "task_class_tool"], slices: 1, slice: 0, latency: false,
 };
 
 /** Work of two agents; a share of it is denied, for reasons of several kinds. Each call with how often it was attempted. */

@@ -6,10 +6,10 @@ import { versionName } from "../../../analytics/sequences/model.ts";
 const at = (blocks: number): number => blocks * blockMs;
 const range = (from: number, to: number) => ({ fromMs: at(from), toMs: at(to) });
 
-test("only blocks that are missing are counted, together where they stand together, a day at once", () => {
+test("only blocks that are missing are counted, together where they stand together, six at once", () => {
   expect(blocksToCount(range(0, 3), new Map(), [])).toEqual({ ranges: [range(0, 3)], again: false });
   expect(blocksToCount(range(0, 5), new Map([[at(0), 1], [at(2), 1], [at(3), 1]]), [])).toEqual({ ranges: [range(1, 2), range(4, 5)], again: false });
-  expect(blocksToCount(range(0, 50), new Map(), []).ranges).toEqual([range(0, 24), range(24, 48), range(48, 50)]);
+  expect(blocksToCount(range(0, 14), new Map(), []).ranges).toEqual([range(0, 6), range(6, 12), range(12, 14)]);
   expect(blocksToCount(range(0, 2), new Map([[at(0), 1], [at(1), 1]]), [])).toEqual({ ranges: [], again: false });
 });
 
