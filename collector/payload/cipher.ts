@@ -1,29 +1,20 @@
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { SignalboxError } from "../kernel/errors.ts";
+import { seal, unseal } from "../kernel/seal.ts";
 import type { PayloadKey } from "./keys.ts";
 import { rowFacts, type Payload, type PayloadRow } from "./payload.ts";
-
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
 
 /** A payload as the row that is kept. With a key, its body is Base64 of nonce, tag and AES-256-GCM ciphertext. */
 export function toRow(payload: Payload, key: PayloadKey | null): PayloadRow {
   const facts = rowFacts(payload);
   if (key === null) return { ...facts, key_id: "", body: payload.bytes.toString("utf8") };
-  const nonce = randomBytes(NONCE_BYTES);
-  const cipher = createCipheriv("aes-256-gcm", key.bytes, nonce, { authTagLength: TAG_BYTES }).setAAD(boundTo({ ...facts, key_id: key.id }));
-  const text = Buffer.concat([cipher.update(payload.bytes), cipher.final()]);
-  return { ...facts, key_id: key.id, body: Buffer.concat([nonce, cipher.getAuthTag(), text]).toString("base64") };
+  const sealed = seal(key.bytes, boundTo({ ...facts, key_id: key.id }), payload.bytes);
+  return { ...facts, key_id: key.id, body: sealed.toString("base64") };
 }
 
 /** The text of an encrypted row. Throws E_PAYLOAD_SEALED where the key does not open it. */
 export function openBody(row: PayloadRow, key: PayloadKey): string {
-  const sealed = Buffer.from(row.body, "base64");
   try {
-    const decipher = createDecipheriv("aes-256-gcm", key.bytes, sealed.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
-      .setAAD(boundTo(row))
-      .setAuthTag(sealed.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));
-    return Buffer.concat([decipher.update(sealed.subarray(NONCE_BYTES + TAG_BYTES)), decipher.final()]).toString("utf8");
+    return unseal(key.bytes, boundTo(row), Buffer.from(row.body, "base64")).toString("utf8");
   } catch (cause) {
     throw new SignalboxError("E_PAYLOAD_SEALED", `the key ${key.id} does not open the ${row.kind} of ${row.producer}-${row.seq}: it is not the key that this was encrypted with, or the row was changed`, {
       remedy: "payloads.encryption.keys must name each key that was ever used, under the id that it had then",

@@ -1,8 +1,9 @@
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { mkdirSync, linkSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SignalboxError } from "../../collector/kernel/errors.ts";
+import { seal, SEAL_BYTES, unseal } from "../../collector/kernel/seal.ts";
 
 /**
  * The bytes of results that wait for a person, one file each, encrypted: a backup or another user of the machine reads
@@ -33,13 +34,10 @@ export interface QuarantineStoreOptions {
 }
 
 const KEY_BYTES = 32;
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
 const EXPIRY_BYTES = 8;
 const VERSION = 1;
 /** version, expiry in Unix milliseconds, nonce, tag; all of it before the nonce is authenticated with the text. */
 const HEAD_BYTES = 1 + EXPIRY_BYTES;
-const PREFIX_BYTES = HEAD_BYTES + NONCE_BYTES + TAG_BYTES;
 const MAX_ITEMS = 2000;
 const MAX_BYTES = 512 * 1024 * 1024;
 const STAGED = ".new";
@@ -125,20 +123,13 @@ function sealed(key: Buffer, bytes: Buffer, expiresMs: number): Buffer {
   const head = Buffer.alloc(HEAD_BYTES);
   head[0] = VERSION;
   head.writeBigUInt64BE(BigInt(expiresMs), 1);
-  const nonce = randomBytes(NONCE_BYTES);
-  const cipher = createCipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES }).setAAD(head);
-  const text = Buffer.concat([cipher.update(bytes), cipher.final()]);
-  return Buffer.concat([head, nonce, cipher.getAuthTag(), text]);
+  return Buffer.concat([head, seal(key, head, bytes)]);
 }
 
 function opened(key: Buffer, file: Buffer): Buffer | null {
-  if (file.length < PREFIX_BYTES || file[0] !== VERSION) return null;
-  const nonce = file.subarray(HEAD_BYTES, HEAD_BYTES + NONCE_BYTES);
-  const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES })
-    .setAAD(file.subarray(0, HEAD_BYTES))
-    .setAuthTag(file.subarray(HEAD_BYTES + NONCE_BYTES, PREFIX_BYTES));
+  if (file.length < HEAD_BYTES + SEAL_BYTES || file[0] !== VERSION) return null;
   try {
-    return Buffer.concat([decipher.update(file.subarray(PREFIX_BYTES)), decipher.final()]);
+    return unseal(key, file.subarray(0, HEAD_BYTES), file.subarray(HEAD_BYTES));
   } catch {
     return null;
   }
