@@ -7,17 +7,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { silentLogger } from "../../collector/kernel/log.ts";
-import { migrate } from "../../collector/store/migrate.ts";
 import type { Store } from "../../collector/store/client.ts";
 import { startEngine } from "../support/engine.ts";
 import { formatTable } from "../support/table.ts";
 import { cpuMicroseconds } from "./cpu-time.ts";
-import { fill } from "./queries/fill.ts";
 import { createMeteredStore, type Meter } from "./queries/metered-store.ts";
 import { fillNaive, naiveTable } from "./queries/naive.ts";
+import { prepareStore, usualDays } from "./queries/prepare.ts";
 import { questions, rangeOf, type Asked } from "./queries/questions.ts";
-import { readRegister, readSizes, sampleIds } from "./queries/register.ts";
+import { readRegister, readSizes, sampleIds, type Register } from "./queries/register.ts";
 
 const help = `Usage: npm run bench:queries -- [options]
 
@@ -48,13 +46,13 @@ if (values.help) {
 
 const GOAL_P95_MS = 300;
 const calls = Number(values.calls);
-const days = Number(values.days ?? Math.max(1, Math.round(calls / 1_111_111)));
+const days = Number(values.days ?? usualDays(calls));
 const runs = Number(values.runs);
 const dir = values.dir ?? (await mkdtemp(join(tmpdir(), "signalbox-queries-")));
 const say = (text: string): boolean => process.stderr.write(`${text}\n`);
 
 try {
-  await prepare();
+  await prepareStore({ dir, calls, days, onProgress: progress("filled", calls), more: addNaive });
   const result = await measure();
   if (values.json) console.log(JSON.stringify(result, null, 2));
   else print(result);
@@ -62,21 +60,10 @@ try {
   if (!values.keep && values.dir === undefined) await rm(dir, { recursive: true, force: true });
 }
 
-/** Makes the calls in an engine with more room than a store has by default: what is measured later has no more than that. */
-async function prepare(): Promise<void> {
-  const engine = await startEngine({ dataDir: dir, limits: { maxServerMemoryBytes: 7e9, maxMemoryBytes: 3e9 } });
-  const store = createMeteredStore(engine.url);
-  try {
-    await migrate({ store, folder: new URL("../../collector/store/migrations/", import.meta.url), logger: silentLogger });
-    if ((await readRegister(store)).calls === 0) await fill(store, { calls, days, fromMs: Date.UTC(2026, 7, 1) }, progress("filled", calls));
-    const [naive] = await store.query<{ n: string }>("SELECT count() AS n FROM system.tables WHERE database = currentDatabase() AND name = {name:String}", { name: naiveTable });
-    const register = await readRegister(store);
-    if (!values["no-naive"] && naive?.n === "0") await fillNaive(store, register, progress("copied", register.calls));
-    await merged(store);
-  } finally {
-    await store.close();
-    await engine.kill("SIGTERM");
-  }
+async function addNaive(store: Store, register: Register): Promise<void> {
+  const [naive] = await store.query<{ n: string }>("SELECT count() AS n FROM system.tables WHERE database = currentDatabase() AND name = {name:String}", { name: naiveTable });
+  if (!values["no-naive"] && naive?.n === "0") await fillNaive(store, register, progress("copied", register.calls));
+  await merged(store);
 }
 
 async function measure() {

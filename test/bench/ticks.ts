@@ -12,13 +12,12 @@ import { runWindow } from "../../analytics/schedule/run-window.ts";
 import type { Job, Window } from "../../analytics/schedule/job.ts";
 import { systemClock } from "../../collector/kernel/clock.ts";
 import { silentLogger } from "../../collector/kernel/log.ts";
-import { migrate } from "../../collector/store/migrate.ts";
 import { startEngine, type TestEngine } from "../support/engine.ts";
 import { formatTable } from "../support/table.ts";
 import { cpuMicroseconds } from "./cpu-time.ts";
 import { startPeak } from "./peak-memory.ts";
-import { fill } from "./queries/fill.ts";
 import { createMeteredStore, type MeteredStore } from "./queries/metered-store.ts";
+import { prepareStore, usualDays } from "./queries/prepare.ts";
 import { readRegister, type Register } from "./queries/register.ts";
 import { emptyInputs } from "./ticks/inputs.ts";
 
@@ -52,33 +51,19 @@ if (values.help) {
 const GOAL_MS = 5000;
 const dayMs = 86_400_000;
 const calls = Number(values.calls);
-const days = Number(values.days ?? Math.max(1, Math.round(calls / 1_111_111)));
+const days = Number(values.days ?? usualDays(calls));
 const chosen = values.job === undefined ? jobs : jobs.filter((job) => values.job!.includes(job.name));
 if (chosen.length === 0) throw new Error(`no such job; there are ${jobs.map((job) => job.name).join(", ")}`);
 const dir = values.dir ?? (await mkdtemp(join(tmpdir(), "signalbox-ticks-")));
 const say = (text: string): boolean => process.stderr.write(`${text}\n`);
 
 try {
-  await prepare();
+  await prepareStore({ dir, calls, days, onProgress: (done) => say(`filled ${Math.round(done)} of ${calls}`) });
   const result = await measure();
   if (values.json) console.log(JSON.stringify(result, null, 2));
   else print(result);
 } finally {
   if (!values.keep && values.dir === undefined) await rm(dir, { recursive: true, force: true });
-}
-
-/** Makes the calls in an engine with more room than a store has by default: what is measured later has no more than that. */
-async function prepare(): Promise<void> {
-  const engine = await startEngine({ dataDir: dir, limits: { maxServerMemoryBytes: 7e9, maxMemoryBytes: 3e9 } });
-  const store = createMeteredStore(engine.url);
-  try {
-    await migrate({ store, folder: new URL("../../collector/store/migrations/", import.meta.url), logger: silentLogger });
-    if ((await readRegister(store)).calls > 0) return;
-    await fill(store, { calls, days, fromMs: Date.UTC(2026, 7, 1) }, (done) => say(`filled ${Math.round(done)} of ${calls}`));
-  } finally {
-    await store.close();
-    await engine.kill("SIGTERM");
-  }
 }
 
 async function measure() {
