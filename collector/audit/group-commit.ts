@@ -2,8 +2,8 @@ import type { ByteWriter } from "../record/byte-writer.ts";
 import { LineBuffer } from "./line.ts";
 
 /**
- * Many appends, one write: lines that arrive within a few turns of the event loop, or while a commit is in flight, leave
- * together in the next. One commit is in flight at a time, so lines become durable in the order of appending.
+ * Many appends, one write: lines that arrive while a commit is in flight, or under load within a few turns of the event
+ * loop, leave together in the next. One commit is in flight at a time, so lines become durable in the order of appending.
  *
  * After a failed commit nothing more is written until `recover` has succeeded, which is tried again every `retryMs`.
  * `retain` decides what becomes of the lines that were waiting: their promises reject either way, but a record must still
@@ -98,7 +98,7 @@ export class GroupCommit {
 
   #schedule(): void {
     this.#busy = true;
-    const enough = this.#lastLines > 1 ? QUIET_TURNS : 1;
+    if (this.#lastLines <= 1) return void this.exclusive(() => this.#commit());
     let quiet = 0;
     // Scheduled by its first line, which is thus no company.
     let seen = 1;
@@ -106,7 +106,7 @@ export class GroupCommit {
       const lines = this.#filling?.buffer.lines ?? 0;
       quiet = lines === seen ? quiet + 1 : 0;
       seen = lines;
-      if (quiet < enough && lines < ENOUGH_LINES) setImmediate(next);
+      if (quiet < QUIET_TURNS && lines < ENOUGH_LINES) setImmediate(next);
       else void this.exclusive(() => this.#commit());
     };
     setImmediate(next);

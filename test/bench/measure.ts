@@ -12,7 +12,8 @@ export interface BenchPlan {
   saturatedMs: number;
   steadyMs: number;
   steadyCallsPerSecond: number;
-  /** The same for every target: by time a slower one would be measured while the compiler is still at work on it. */
+  /** The same for every target: by time a slower one would be measured while the compiler is still at work on it, which takes
+   * some 50,000 calls. */
   warmUpCalls: number;
 }
 

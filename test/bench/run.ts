@@ -14,7 +14,7 @@ Prints medians over the rounds; ratios and differences are taken within each rou
 
   --rounds <n>   how many rounds (default 5, short 3)
   --size <size>  results of one size: ${sizes.join(", ")} (default both, short small)
-  --short        about half a minute, for CI
+  --short        about a minute, for CI
   --check        exit with 1 unless the goals are met
   --json         print medians and every sample as JSON
   --help         show this`;
@@ -73,6 +73,6 @@ function planFor(short: boolean, rounds: string | undefined, size: string | unde
   const connections: Record<Size, number> = { small: 16, large: 8 };
   const common = { rounds: count, sizes: chosen, connections, steadyCallsPerSecond: 200 };
   return short
-    ? { ...common, saturatedMs: 1500, steadyMs: 1500, warmUpCalls: 20_000 }
-    : { ...common, saturatedMs: 3000, steadyMs: 3000, warmUpCalls: 30_000 };
+    ? { ...common, saturatedMs: 1500, steadyMs: 1500, warmUpCalls: 50_000 }
+    : { ...common, saturatedMs: 3000, steadyMs: 3000, warmUpCalls: 60_000 };
 }
