@@ -6,11 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readBlastRadius, type BlastRadius } from "../../../analytics/blast-radius/read.ts";
 import type { BlastQuestion } from "../../../analytics/blast-radius/question.ts";
 import { registerAnalytics } from "../../../analytics/command.ts";
-import { silentLogger } from "../../../collector/kernel/log.ts";
 import { createStoreClient, type Store } from "../../../collector/store/client.ts";
-import { migrate } from "../../../collector/store/migrate.ts";
 import { commandContext } from "../../support/command-context.ts";
-import { startEngine, type TestEngine } from "../../support/engine.ts";
+import type { TestEngine } from "../../support/engine.ts";
+import { startMigratedEngine } from "../../support/migrated-engine.ts";
 import { insertCalls, minute, type SeedCall } from "./seed.ts";
 
 const t0 = Date.UTC(2026, 0, 5, 10);
@@ -102,9 +101,8 @@ const steps: readonly Step[] = [
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), "signalbox-blast-"));
-  engine = await startEngine();
+  engine = await startMigratedEngine();
   store = createStoreClient({ url: engine.url, caller: "test" });
-  await migrate({ store, folder: new URL("../../../collector/store/migrations/", import.meta.url), logger: silentLogger });
   const calls = steps.map(step);
   await insertCalls(store, calls);
   // Delivered twice.

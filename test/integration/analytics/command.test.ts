@@ -8,9 +8,9 @@ import { systemClock } from "../../../collector/kernel/clock.ts";
 import type { CommandContext } from "../../../collector/kernel/command.ts";
 import { loadConfig } from "../../../collector/kernel/config.ts";
 import { silentLogger } from "../../../collector/kernel/log.ts";
-import { startEngine, type TestEngine } from "../../support/engine.ts";
+import type { TestEngine } from "../../support/engine.ts";
+import { startMigratedEngine } from "../../support/migrated-engine.ts";
 import { createStoreClient } from "../../../collector/store/client.ts";
-import { migrate } from "../../../collector/store/migrate.ts";
 import { hour, insertCalls, minute } from "./seed.ts";
 import { deniedAttempts, ordinaryTraffic } from "./traffic.ts";
 
@@ -20,9 +20,8 @@ let dir: string;
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), "signalbox-command-"));
-  engine = await startEngine();
+  engine = await startMigratedEngine();
   const store = createStoreClient({ url: engine.url, caller: "test" });
-  await migrate({ store, folder: new URL("../../../collector/store/migrations/", import.meta.url), logger: silentLogger });
   const calls = [...ordinaryTraffic(t0, t0 + 2 * hour, 1), ...deniedAttempts(t0 + 110 * minute, t0 + 2 * hour)];
   await insertCalls(store, calls.sort((a, b) => a.atMs - b.atMs));
   await store.close();

@@ -1,9 +1,7 @@
 import { expect } from "vitest";
 import type { Finding } from "../../../analytics/index.ts";
-import { silentLogger } from "../../../collector/kernel/log.ts";
 import { createStoreClient, type Store } from "../../../collector/store/client.ts";
-import { migrate } from "../../../collector/store/migrate.ts";
-import { startEngine } from "../../support/engine.ts";
+import { startMigratedEngine } from "../../support/migrated-engine.ts";
 
 export const minute = 60_000;
 export const hour = 60 * minute;
@@ -16,9 +14,8 @@ export interface TestStore {
 
 /** A migrated store of its own in a process of its own. */
 export async function startTestStore(): Promise<TestStore> {
-  const engine = await startEngine();
+  const engine = await startMigratedEngine();
   const store = createStoreClient({ url: engine.url, caller: "test" });
-  await migrate({ store, folder: new URL("../../../collector/store/migrations/", import.meta.url), logger: silentLogger });
   return {
     store,
     url: engine.url,

@@ -13,8 +13,7 @@ import { silentLogger } from "../../../collector/kernel/log.ts";
 import { createReceiver } from "../../../collector/receive/receiver.ts";
 import { createTraceStore } from "../../../collector/receive/trace-store.ts";
 import { createStoreClient, type Store } from "../../../collector/store/client.ts";
-import { migrate } from "../../../collector/store/migrate.ts";
-import { startEngine } from "../../support/engine.ts";
+import { startMigratedEngine } from "../../support/migrated-engine.ts";
 import { waitFor } from "../../support/wait.ts";
 
 export interface CheckScope {
@@ -36,11 +35,10 @@ export interface Register {
 }
 
 export async function startRegister(): Promise<Register> {
-  const engine = await startEngine();
+  const engine = await startMigratedEngine();
   const address = { url: engine.url, username: "default", password: "", database: "signalbox" };
   const store = createStoreClient({ ...address, caller: "test" });
   await store.ensureDatabase();
-  await migrate({ store, folder: new URL("../../../collector/store/migrations/", import.meta.url), logger: silentLogger });
   const traceStore = createTraceStore({ ...address, maxConnections: 4 });
   const limits = { maxBodyBytes: 16e6, maxDecompressedBytes: 64e6, maxInFlight: 8 };
   const receiver: FastifyInstance = createReceiver({ store: traceStore, clock: systemClock, logger: silentLogger, limits });

@@ -7,9 +7,9 @@ import type { CommandContext } from "../../../collector/kernel/command.ts";
 import { loadConfig } from "../../../collector/kernel/config.ts";
 import { silentLogger } from "../../../collector/kernel/log.ts";
 import { createStoreClient } from "../../../collector/store/client.ts";
-import { migrate } from "../../../collector/store/migrate.ts";
 import { runBackend } from "../../../dashboards/index.ts";
-import { startEngine, type TestEngine } from "../../support/engine.ts";
+import type { TestEngine } from "../../support/engine.ts";
+import { startMigratedEngine } from "../../support/migrated-engine.ts";
 import { freePorts } from "../../support/stack.ts";
 import { waitFor } from "../../support/wait.ts";
 
@@ -38,9 +38,8 @@ it("serves before its store is there, begins when it is, and stops within three 
   const probes = async () => Promise.all(["healthz", "readyz"].map(async (path) => (await fetch(`${url}/${path}`)).status));
   expect(await probes()).toEqual([200, 503]);
 
-  engine = await startEngine({ port });
+  engine = await startMigratedEngine({ port });
   const store = createStoreClient({ url: engine.url, caller: "test" });
-  await migrate({ store, folder: new URL("../../../collector/store/migrations/", import.meta.url), logger: silentLogger });
   await waitFor("the store to be noticed", async () => (await health()).status === "ok");
   await waitFor("the first job runs", async () => ((await health()).jobs?.length ?? 0) > 0);
   expect((await fetch(`${url}/api/overview`)).status).toBe(200);

@@ -4,9 +4,8 @@ import { join } from "node:path";
 import { systemClock } from "../../../collector/kernel/clock.ts";
 import { silentLogger, type Logger } from "../../../collector/kernel/log.ts";
 import { createStoreClient, type Store } from "../../../collector/store/client.ts";
-import { migrate } from "../../../collector/store/migrate.ts";
 import { createConsoleApp, createRawQuery, dashboardsConfigSchema } from "../../../dashboards/index.ts";
-import { startEngine } from "../../support/engine.ts";
+import { startMigratedEngine } from "../../support/migrated-engine.ts";
 
 export interface RunningConsole {
   readonly url: string;
@@ -18,9 +17,8 @@ export interface RunningConsole {
 
 /** A store of its own with every table, which goes away with `stop`. */
 export async function startStore(): Promise<{ store: Store; url: string; stop(): Promise<void> }> {
-  const engine = await startEngine();
+  const engine = await startMigratedEngine();
   const store = createStoreClient({ url: engine.url, caller: "test" });
-  await migrate({ store, folder: new URL("../../../collector/store/migrations/", import.meta.url), logger: silentLogger });
   return {
     store,
     url: engine.url,

@@ -3,12 +3,11 @@ import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { silentLogger } from "../../../collector/kernel/log.ts";
 import * as semconv from "../../../collector/record/semconv.ts";
 import { createStoreClient, type Store } from "../../../collector/store/client.ts";
-import { migrate } from "../../../collector/store/migrate.ts";
 import { encodeProtobuf } from "../../golden/receive/encode-protobuf.ts";
-import { startEngine, type TestEngine } from "../../support/engine.ts";
+import type { TestEngine } from "../../support/engine.ts";
+import { startMigratedEngine } from "../../support/migrated-engine.ts";
 import { noOtelcol, otelcolBinary, otelcolConfig, startOtelcol, type TestOtelcol } from "../../support/otelcol.ts";
 import { httpServer } from "../../support/proxy-app.ts";
 import { signalbox } from "../../support/run-command.ts";
@@ -16,7 +15,6 @@ import { freePorts, startStack, type Stack } from "../../support/stack.ts";
 import { startStubUpstream, type StubUpstream } from "../../support/stub-upstream.ts";
 import { waitFor } from "../../support/wait.ts";
 import { auditBatch, TOTALS, totalsOf, type Batch } from "../receive/spans.ts";
-import { migrations } from "../receive/support.ts";
 
 const config = parse(readFileSync(otelcolConfig, "utf8"), { merge: true }) as {
   processors: { redaction: { ignored_keys: string[]; ignored_key_patterns: string[] } };
@@ -46,10 +44,9 @@ describe.skipIf(noOtelcol !== undefined)("the real collector", () => {
 
   async function start(): Promise<{ engine: TestEngine; store: Store; otelcol: TestOtelcol }> {
     const [port] = await freePorts(1);
-    const engine = stoppedLater(await startEngine({ port }));
+    const engine = stoppedLater(await startMigratedEngine({ port }));
     const store = createStoreClient({ url: engine.url, caller: "test" });
     stoppedLater({ stop: () => store.close() });
-    await migrate({ store, folder: migrations, logger: silentLogger });
     const otelcol = stoppedLater(await startOtelcol({ url: engine.url, username: "default", password: "", database: "signalbox" }));
     return { engine, store, otelcol };
   }

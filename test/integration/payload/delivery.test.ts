@@ -7,8 +7,8 @@ import { silentLogger } from "../../../collector/kernel/log.ts";
 import { toRow } from "../../../collector/payload/cipher.ts";
 import { startPayloadDelivery, type PayloadDelivery } from "../../../collector/payload/deliver.ts";
 import { createStoreClient, type Store } from "../../../collector/store/client.ts";
-import { migrate } from "../../../collector/store/migrate.ts";
-import { startEngine, type TestEngine } from "../../support/engine.ts";
+import type { TestEngine } from "../../support/engine.ts";
+import { startMigratedEngine } from "../../support/migrated-engine.ts";
 import { freePorts } from "../../support/stack.ts";
 import { said } from "../../unit/payload/said.ts";
 
@@ -17,9 +17,8 @@ let store: Store;
 let root: string;
 
 beforeAll(async () => {
-  engine = await startEngine();
+  engine = await startMigratedEngine();
   store = createStoreClient({ url: engine.url, caller: "test" });
-  await migrate({ store, folder: new URL("../../../collector/store/migrations/", import.meta.url), logger: silentLogger });
 });
 afterAll(async () => {
   await store?.close();

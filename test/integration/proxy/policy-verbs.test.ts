@@ -4,14 +4,13 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { parse } from "yaml";
-import { silentLogger } from "../../../collector/kernel/log.ts";
 import { createStoreClient } from "../../../collector/store/client.ts";
-import { migrate } from "../../../collector/store/migrate.ts";
 import { registerPolicy } from "../../../proxy/commands/policy.ts";
 import { loadPolicies } from "../../../proxy/policy/load-policies.ts";
 import { policyFileSchema } from "../../../proxy/policy/rule.ts";
 import type { Simulation } from "../../../proxy/policy/simulate/simulate.ts";
-import { startEngine, type TestEngine } from "../../support/engine.ts";
+import type { TestEngine } from "../../support/engine.ts";
+import { startMigratedEngine } from "../../support/migrated-engine.ts";
 import { insertCalls, type SeedCall } from "../analytics/seed.ts";
 import { commandContext } from "../../support/command-context.ts";
 
@@ -30,11 +29,10 @@ beforeAll(async () => {
   for (const folder of ["policies", "proposed"]) mkdirSync(join(dir, folder));
   cpSync(join(import.meta.dirname, "../../fixtures/policies/registry"), join(dir, "registry"), { recursive: true });
   writeFileSync(join(dir, "policies/all.yaml"), inForce);
-  engine = await startEngine();
+  engine = await startMigratedEngine();
   writeFileSync(join(dir, "signalbox.yaml"), `dataDir: data\nstore: { url: "${engine.url}" }\nproxy: { registry: registry, policies: policies }\n`);
   const { version } = loadPolicies(join(dir, "policies"), { dataDir: join(dir, "data") }).set;
   const store = createStoreClient({ url: engine.url, caller: "test" });
-  await migrate({ store, folder: new URL("../../../collector/store/migrations/", import.meta.url), logger: silentLogger });
   const decided = (over: Partial<SeedCall>, columns: Record<string, unknown>, times: number): SeedCall[] =>
     Array.from({ length: times }, (_, i) => ({
       atMs: nowMs - (1 + (i % 40)) * hour,

@@ -3,18 +3,17 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { manualClock } from "../../../collector/kernel/clock.ts";
 import { silentLogger } from "../../../collector/kernel/log.ts";
 import { createStoreClient, type Store } from "../../../collector/store/client.ts";
-import { migrate } from "../../../collector/store/migrate.ts";
 import { createPublisher } from "../../../proxy/registry/publish.ts";
 import { serverEntrySchema, type RegistrySnapshot } from "../../../proxy/registry/server-entry.ts";
-import { startEngine, type TestEngine } from "../../support/engine.ts";
+import type { TestEngine } from "../../support/engine.ts";
+import { startMigratedEngine } from "../../support/migrated-engine.ts";
 import { waitFor } from "../../support/wait.ts";
 
 let engine: TestEngine;
 let store: Store;
 beforeAll(async () => {
-  engine = await startEngine();
+  engine = await startMigratedEngine();
   store = createStoreClient({ url: engine.url, caller: "test" });
-  await migrate({ store, folder: new URL("../../../collector/store/migrations/", import.meta.url), logger: silentLogger });
 });
 afterAll(async () => {
   await store.close();

@@ -1,12 +1,11 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { silentLogger } from "../../../collector/kernel/log.ts";
 import { createStoreClient, type Store } from "../../../collector/store/client.ts";
-import { migrate } from "../../../collector/store/migrate.ts";
 import { loadSql, splitStatements } from "../../../collector/store/sql-file.ts";
 import { stepSeconds } from "../../../dashboards/range.ts";
 import { select } from "../../../dashboards/rows.ts";
-import { startEngine, type TestEngine } from "../../support/engine.ts";
+import type { TestEngine } from "../../support/engine.ts";
+import { startMigratedEngine } from "../../support/migrated-engine.ts";
 import { seededRandom } from "../../support/random.ts";
 
 const migrations = new URL("../../../collector/store/migrations/", import.meta.url);
@@ -22,9 +21,8 @@ let engine: TestEngine;
 let store: Store;
 
 beforeAll(async () => {
-  engine = await startEngine();
+  engine = await startMigratedEngine();
   store = createStoreClient({ url: engine.url, caller: "test" });
-  await migrate({ store, folder: migrations, logger: silentLogger });
   // The newest first: batches need not come in the order of time.
   for (const first of [20_000, 0, 10_000]) await store.command(generateSql.text, { first, count: 10_000, total: calls, start_us: startMs * 1000, days });
 });
