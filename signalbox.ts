@@ -41,6 +41,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .option("--config <file>", "configuration file (default: signalbox.yaml in this folder, or built-in defaults)")
     .showHelpAfterError("Run with --help to see what is possible.")
     .exitOverride();
+  process.stdout.on("error", outputFailed);
   const context = createContext(program);
   const asked = argv.find((arg) => commands.some((c) => c.names.includes(arg)));
   const wanted = asked ? commands.filter((c) => c.names.includes(asked)) : commands;
@@ -61,6 +62,14 @@ function createContext(program: Command): CommandContext {
   };
 }
 
+/** A reader that has had enough (`| head`) ends a command quietly; a role's work is not its output. */
+function outputFailed(error: NodeJS.ErrnoException): void {
+  if (isRole) return;
+  process.exit(error.code === "EPIPE" ? 0 : 1);
+}
+
+let isRole = false;
+
 /** The supervisor may be gone already, and then there is nobody to tell. */
 function tellSupervisor(message: object): void {
   process.send?.(message, () => undefined);
@@ -68,6 +77,7 @@ function tellSupervisor(message: object): void {
 
 /** A role ends with its supervisor: a closed channel means that the process above is gone, however it went. */
 function untilStopped(): Promise<void> {
+  isRole = true;
   return new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve());
     process.on("disconnect", () => resolve());

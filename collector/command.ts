@@ -71,8 +71,6 @@ function registerSql(program: Command, context: CommandContext): void {
     .action(async (query: string, flags: SqlFlags) => {
       const { url, username, password, database } = storeConfig(context);
       const toTerminal = process.stdout.isTTY === true;
-      // `| head` closes the pipe when it has seen enough; there is nobody left to tell.
-      process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
       await runSql({
         url,
         username,
