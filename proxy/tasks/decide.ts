@@ -46,7 +46,11 @@ export function taskDeciders(settings: TaskSettings): Deciders {
       const fault = mayNotOpen(actor, task) ?? outOfReach(actor, task) ?? unknownClass(settings, task) ?? tooMany(state, task, nowMs);
       if (fault) return fault;
       if (state.tasks.has(task.taskId)) return refused(409, "E_CONFLICT", "there is a task of this id");
-      const narrowed = task.servers === undefined && actor.servers ? { ...task, servers: [...actor.servers] } : task;
+      const narrowed = {
+        ...task,
+        ...(task.servers === undefined && actor.servers ? { servers: [...actor.servers] } : {}),
+        ...(task.tools === undefined && actor.tools ? { tools: [...actor.tools] } : {}),
+      };
       return { ok: true, events: [{ kind: "task.opened", task: narrowed }], result: { taskId: task.taskId } };
     },
 
@@ -94,12 +98,15 @@ function mayNotOpen(actor: Actor, task: Task) {
 
 /** A task must not reach further than the credential that opened it. */
 function outOfReach(actor: Actor, task: Task) {
-  const { taskClasses, servers } = actor;
+  const { taskClasses, servers, tools } = actor;
   if (!isOperator(actor) && taskClasses && !taskClasses.includes(task.class)) {
     return refused(403, "E_TASK_CLASS", `this key opens tasks of the class ${taskClasses.join(", ")} alone`);
   }
   if (servers && task.servers?.some((server) => !servers.includes(server))) {
     return refused(403, "E_TASK_SCOPE", `this key is for the servers ${servers.join(", ")} alone`);
+  }
+  if (tools && task.tools?.some((tool) => !tools.includes(tool))) {
+    return refused(403, "E_TASK_SCOPE", `this key is for the tools ${tools.join(", ")} alone`);
   }
   return null;
 }

@@ -9,6 +9,8 @@ import type { PayloadSink } from "../../collector/payload/payload.ts";
 import { proxyConfigSchema } from "../../proxy/config.ts";
 import type { ControlPlane } from "../../proxy/control-plane.ts";
 import type { Authentication } from "../../proxy/identity/identity.ts";
+import { createKeyAuthenticator } from "../../proxy/identity/key-authenticator.ts";
+import type { KeyEntry } from "../../proxy/identity/keys-file.ts";
 import type { DecisionInput, DecisionResult, PolicySet } from "../../proxy/policy/decision.ts";
 import { serverEntrySchema, type ServerEntry } from "../../proxy/registry/server-entry.ts";
 import { createResourceServer } from "../../proxy/identity/oauth/resource-server.ts";
@@ -48,6 +50,8 @@ export interface TestProxyOptions {
   readonly payloads?: PayloadSink;
   readonly limits?: readonly unknown[];
   readonly clock?: Clock;
+  /** Keys as files hold them, instead of `testKeys`. */
+  readonly keys?: readonly KeyEntry[];
   /** For fetching keys and asking issuers, where `config.oauth` names some. */
   readonly fetch?: typeof fetch;
 }
@@ -99,7 +103,7 @@ export async function startProxyApp(options: TestProxyOptions): Promise<TestProx
   };
 }
 
-function controlPlaneOf(entries: readonly ServerEntry[], { decide, policies, limits = [] }: Pick<TestProxyOptions, "decide" | "policies" | "limits">, control: Control): () => ControlPlane {
+function controlPlaneOf(entries: readonly ServerEntry[], { decide, policies, keys, limits = [] }: Pick<TestProxyOptions, "decide" | "policies" | "limits" | "keys">, control: Control): () => ControlPlane {
   const plane: ControlPlane = {
     registry: { revision: "r1", servers: new Map(entries.map((entry) => [entry.name, entry])) },
     limits: limitSetOf(limits.map((limit) => limitSchema.parse(limit))),
@@ -110,7 +114,7 @@ function controlPlaneOf(entries: readonly ServerEntry[], { decide, policies, lim
       mayAllow: (input) => (decide?.(input).decision ?? "allow") !== "deny",
       requirements: () => [],
     },
-    authenticator: createTaskAuthenticator({ authenticate: (authorization, apiKey) => whois(authorization?.replace(/^Bearer /, "") ?? apiKey) }, control),
+    authenticator: createTaskAuthenticator(keys ? createKeyAuthenticator(keys, { defaultTaskClass: "unassigned" }) : { authenticate: (authorization, apiKey) => whois(authorization?.replace(/^Bearer /, "") ?? apiKey) }, control),
   };
   return () => plane;
 }

@@ -95,7 +95,7 @@ describe("a task's token", () => {
 
 describe("opening a task", () => {
   const inTask: Actor = { ...build, taskId: "tk-0" };
-  const scoped: Actor = { ...build, servers: ["files", "wiki"], taskClasses: ["triage"] };
+  const scoped: Actor = { ...build, servers: ["files", "wiki"], tools: ["read", "search"], taskClasses: ["triage"] };
   const table: [string, Actor, TaskRequest, string][] = [
     ["an agent, for itself", build, { class: "triage" }, "ok"],
     ["an agent, naming itself", build, { class: "triage", agent: "build", principal: "ci", owner: "ci" }, "ok"],
@@ -108,6 +108,8 @@ describe("opening a task", () => {
     ["a key of one class, in it", scoped, { class: "triage" }, "ok"],
     ["a key of one class, in another", scoped, { class: "release" }, "E_TASK_CLASS"],
     ["a key of some servers, for one of them", scoped, { class: "triage", servers: ["wiki"] }, "ok"],
+    ["a key of some tools, for one of them", scoped, { class: "triage", tools: ["read"] }, "ok"],
+    ["a key of some tools, for others", scoped, { class: "triage", tools: ["read", "write"] }, "E_TASK_SCOPE"],
     ["a key of some servers, for others", scoped, { class: "triage", servers: ["wiki", "mail"] }, "E_TASK_SCOPE"],
     ["no class", build, {}, "E_COMMAND"],
     ["eight days", build, { class: "triage", ttlMs: 8 * day }, "E_COMMAND"],
@@ -125,7 +127,7 @@ describe("opening a task", () => {
   it("by a key of some servers reaches no further than the key", async () => {
     const { open, control } = world();
     const { taskId } = await open(scoped, { class: "triage" });
-    expect(control.state.tasks.get(taskId)!.task.servers).toEqual(["files", "wiki"]);
+    expect(control.state.tasks.get(taskId)!.task).toMatchObject({ servers: ["files", "wiki"], tools: ["read", "search"] });
   });
 
   it("has a class that the configuration knows, where it names any", async () => {
