@@ -55,7 +55,7 @@ export async function runPrimary(context: CommandContext, overrides: ProxyOverri
   const stopped = context.untilStopped();
   const lifecycle = new Lifecycle();
   try {
-    const control = await createControlHub({ dir: controlDir(source.dataDir), deciders: createDeciders({ taskClasses: config.taskClasses }), clock: context.clock, logger });
+    const control = await createControlHub({ dir: controlDir(source.dataDir), deciders: createDeciders({ taskClasses: config.taskClasses, externalTasks: config.oauth !== undefined }), clock: context.clock, logger });
     lifecycle.add("control state", () => control.stop());
     // It makes no calls, and remembers for a worker that starts again what the tasks have read.
     const activity = createTaskActivity({ digester: new Digester(readDigestKey(source.dataDir)), control, clock: context.clock });

@@ -197,7 +197,7 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
   const flushing = setInterval(() => activity.flush(deps.clock.nowMs()), ACTIVITY_FLUSH_MS).unref();
   const rechecking = recheckStreams(context, deps.config.streamCheckMs);
   const forgetting = deps.control.onEntry(({ event }) => {
-    if (event.kind === "task.closed") activity.forget(event.taskId);
+    if (event.kind === "task.closed" || event.kind === "external_task.closed") activity.forget(event.taskId);
   });
   app.addHook("onClose", async () => {
     await sse.stop();

@@ -6,9 +6,10 @@ import { createTaskAuthenticator } from "../../../proxy/identity/task-authentica
 import { isInScope } from "../../../proxy/identity/task-scope.ts";
 import type { Actor } from "../../../proxy/state/command.ts";
 import type { Task } from "../../../proxy/state/control-event.ts";
-import { ControlState } from "../../../proxy/state/control-state.ts";
+import { ControlState, MAX_CLOSED_EXTERNAL } from "../../../proxy/state/control-state.ts";
 import { createDeciders } from "../../../proxy/state/deciders.ts";
 import { createLocalControl } from "../../../proxy/state/local-control.ts";
+import { restorePart, snapshotParts, type SnapshotPart } from "../../../proxy/state/snapshot.ts";
 import { openTask, type TaskRequest } from "../../../proxy/tasks/open-task.ts";
 import { aTask, build, operator } from "./scratch.ts";
 
@@ -192,4 +193,36 @@ it("tasks that are over make room for others, and open ones never do", () => {
   opened(2, 500);
   for (let n = 3; n <= 10_001; n++) opened(n, 5000);
   expect([state.tasks.size, state.tasks.has("tk-1"), state.tasks.has("tk-2"), state.taskByToken.has(hash(2))]).toEqual([10_000, true, false, false]);
+});
+
+describe("a task of somebody else's, which access tokens name", () => {
+  const external = (clock = manualClock(start)) => {
+    const control = createLocalControl({ clock, deciders: createDeciders({ externalTasks: true }) });
+    return { clock, control, close: (actor: Actor, taskId: string) => control.submit({ kind: "task.close", taskId, reason: "done" }, actor) };
+  };
+
+  it("is closed by an operator alone, once, and stays closed in every copy of the state", async () => {
+    const { control, close } = external();
+    expect(await close(build, "T-1")).toMatchObject({ ok: false, code: "E_ROLE" });
+    expect(await close(operator, "T-1")).toMatchObject({ ok: true, events: [{ kind: "external_task.closed", taskId: "T-1" }] });
+    expect(await close(operator, "T-1")).toMatchObject({ ok: true, events: [] });
+    const copy = new ControlState();
+    for (const part of snapshotParts(control.state)) restorePart(copy, JSON.parse(JSON.stringify(part)) as SnapshotPart);
+    expect([...copy.closedExternalTasks.values()]).toEqual([{ taskId: "T-1", closedMs: start, closedBy: operator.principal, reason: "done" }]);
+  });
+
+  it("is not taken for one of this proxy's, and is none where no tokens are accepted", async () => {
+    expect(await external().close(operator, "tk-0123456789abcdef")).toMatchObject({ ok: false, code: "E_NOT_FOUND" });
+    expect(await world().close(operator, "T-1")).toMatchObject({ ok: false, code: "E_NOT_FOUND" });
+  });
+
+  it("is remembered for thirty days before another takes its place", () => {
+    const state = new ControlState();
+    for (let i = 1; i <= MAX_CLOSED_EXTERNAL; i++) state.apply({ seq: i, atMs: start, by: "ops", event: { kind: "external_task.closed", taskId: `T-${i}`, reason: "" } });
+    const decide = (nowMs: number) => createDeciders({ externalTasks: true })["task.close"]!(state, { kind: "task.close", taskId: "T-new" }, { actor: operator, nowMs, newId: () => "" });
+    expect(decide(start + 30 * day - 1)).toMatchObject({ ok: false, code: "E_LIMIT" });
+    expect(decide(start + 30 * day)).toMatchObject({ ok: true });
+    state.apply({ seq: MAX_CLOSED_EXTERNAL + 1, atMs: start + 30 * day, by: "ops", event: { kind: "external_task.closed", taskId: "T-new", reason: "" } });
+    expect([state.closedExternalTasks.size, state.closedExternalTasks.has("T-1"), state.closedExternalTasks.has("T-2")]).toEqual([MAX_CLOSED_EXTERNAL, false, true]);
+  });
 });
