@@ -34,6 +34,8 @@ export interface TestProxy {
   readonly control: Control;
   stop(): Promise<void>;
   drain(graceMs: number): Promise<void>;
+  /** As if files had changed: these instead of what was said at the start. */
+  change(options: Pick<Partial<TestProxyOptions>, "servers" | "decide" | "policies" | "keys">): void;
 }
 
 export interface TestProxyOptions {
@@ -66,13 +68,15 @@ export async function startProxyApp(options: TestProxyOptions): Promise<TestProx
   const audit = options.audit ?? memoryAudit();
   const control = options.control ?? createLocalControl();
   const clock = options.clock ?? systemClock;
-  const entries = options.servers.map((server) => serverEntrySchema.parse(server) as ServerEntry);
+  const entriesOf = (servers: readonly unknown[]) => servers.map((server) => serverEntrySchema.parse(server) as ServerEntry);
+  const entries = entriesOf(options.servers);
+  let plane = controlPlaneOf(entries, options, control);
   const upstreams = createUpstreams({ dataDir: "", env: options.env ?? {}, stdioSocket: options.stdioSocket ?? "" });
   const config = proxyConfigSchema.parse({ ...options.config });
   const { oauth } = config;
   const app = createProxyApp({
     config,
-    controlPlane: controlPlaneOf(entries, options, control),
+    controlPlane: () => plane(),
     control,
     audit,
     clock,
@@ -96,6 +100,7 @@ export async function startProxyApp(options: TestProxyOptions): Promise<TestProx
     audit,
     control,
     drain: (graceMs) => app.drain(graceMs),
+    change: (options_) => void (plane = controlPlaneOf(options_.servers ? entriesOf(options_.servers) : entries, { ...options, ...options_ }, control)),
     stop: async () => {
       await app.close();
       await upstreams.stop();
