@@ -22,6 +22,7 @@ import type { AnswerHandling } from "../../proxy/relay/answer-handling.ts";
 import { createProxyApp } from "../../proxy/server.ts";
 import type { Control } from "../../proxy/state/command.ts";
 import { createLocalControl } from "../../proxy/state/local-control.ts";
+import type { TlsOptions } from "../../proxy/transport/tls.ts";
 import { createUpstreamCredentials } from "../../proxy/upstream/credentials/credentials.ts";
 import { createUpstreams } from "../../proxy/upstream/upstreams.ts";
 import { memoryAudit, type MemoryAudit } from "./memory-audit.ts";
@@ -52,6 +53,7 @@ export interface TestProxyOptions {
   readonly payloads?: PayloadSink;
   readonly limits?: readonly unknown[];
   readonly clock?: Clock;
+  readonly tls?: TlsOptions;
   /** Keys as files hold them, instead of `testKeys`. */
   readonly keys?: readonly KeyEntry[];
   /** For fetching keys and asking issuers, where `config.oauth` names some. */
@@ -89,11 +91,12 @@ export async function startProxyApp(options: TestProxyOptions): Promise<TestProx
       : {}),
     ...(options.handling ? { handling: options.handling } : {}),
     ...(options.payloads ? { payloads: options.payloads } : {}),
+    ...(options.tls ? { tls: options.tls } : {}),
     heldArguments: createHeldArguments({ directory: mkdtempSync(join(tmpdir(), "signalbox-held-")), control, clock: systemClock, logger: silentLogger }),
   });
   await app.listen({ host: "127.0.0.1", port: 0 });
   const { port } = app.server.address() as AddressInfo;
-  const baseUrl = `http://127.0.0.1:${port}`;
+  const baseUrl = `${options.tls ? "https" : "http"}://127.0.0.1:${port}`;
   return {
     url: `${baseUrl}/mcp/${entries[0]?.name ?? ""}`,
     baseUrl,
