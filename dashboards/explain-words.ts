@@ -25,7 +25,7 @@ const reasons: Readonly<Record<string, string>> = {
   method_not_allowed: "the method is not allowed here",
   overloaded: "the proxy was at its limit",
   audit_unavailable: "the audit record could not be kept, and no call goes unrecorded",
-  out_of_scope: "the caller's credential is not for this server",
+  out_of_scope: "the caller's credential is not for this server or tool",
   stopped: "somebody had stopped this agent, server, tool or task",
   task_closed: "the task was closed",
   task_expired: "the task had expired",

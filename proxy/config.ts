@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { clientCertificatesSchema } from "./identity/client-certificates.ts";
 import { oauthConfigSchema } from "./identity/oauth/config.ts";
+import { tlsSchema } from "./transport/tls.ts";
 import { isWildcard } from "./transport/host-check.ts";
 
 /** What becomes of a call that can't be recorded, because the spool is full or its disk has failed: refused with the reason
@@ -13,6 +14,8 @@ export const proxyConfigSchema = z.strictObject({
   port: z.int().min(0).max(65535).default(7070),
   /** The URL that agents reach the proxy under, where it is not http://host:port. */
   publicUrl: z.url().optional(),
+  /** Absent, the proxy speaks plain HTTP, and TLS ends in front of it. */
+  tls: tlsSchema.optional(),
   /** 0: one per core. */
   workers: z.int().min(0).max(256).default(0),
   registry: z.string().optional(),
@@ -28,7 +31,7 @@ export const proxyConfigSchema = z.strictObject({
   keyRotationDays: z.int().positive().default(90),
   /** Access tokens of authorization servers, beside keys and tasks' tokens (identity/README.md). */
   oauth: oauthConfigSchema.optional(),
-  /** Callers that a proxy in front of this one knows by mutual TLS; asked for those who send no other credential. */
+  /** Callers that are known by mutual TLS, here or at a proxy in front of this one; asked for those who send no other credential. */
   clientCertificates: clientCertificatesSchema.optional(),
   maxBodyBytes: z.int().positive().default(4 * 1024 * 1024),
   maxResultBytes: z.int().positive().default(32 * 1024 * 1024),
@@ -51,6 +54,15 @@ export const proxyConfigSchema = z.strictObject({
 }).refine(({ oauth, host, publicUrl }) => !oauth || publicUrl !== undefined || !isWildcard(host), {
   path: ["publicUrl"],
   message: "access tokens are issued for a URL, and a proxy that listens on every address has none of its own: name it here",
+}).refine(({ tls, clientCertificates }) => !clientCertificates || clientCertificates.trustedProxies.length > 0 || tls?.clientCa !== undefined, {
+  path: ["clientCertificates", "trustedProxies"],
+  message: "nobody's certificate would ever be believed: name the proxies that check them, or in proxy.tls.clientCa who vouches for clients here",
+}).refine(({ tls, clientCertificates }) => tls?.clientCa === undefined || clientCertificates !== undefined, {
+  path: ["tls", "clientCa"],
+  message: "says who vouches for clients, and clientCertificates is to say whom they stand for",
 });
+
+/** Where the proxy listens, as a URL. */
+export const ownUrl = ({ tls, host, port }: Pick<ProxyConfig, "tls" | "host" | "port">): string => `${tls ? "https" : "http"}://${host}:${port}`;
 
 export type ProxyConfig = z.infer<typeof proxyConfigSchema>;

@@ -14,7 +14,7 @@ import { startPayloadDelivery } from "../collector/payload/deliver.ts";
 import { payloadsDir } from "../collector/payload/files.ts";
 import { encryptingKey } from "../collector/payload/keys.ts";
 import { createStoreClient } from "../collector/store/client.ts";
-import { proxyConfigSchema, type ProxyConfig } from "./config.ts";
+import { ownUrl, proxyConfigSchema, type ProxyConfig } from "./config.ts";
 import { controlFiles } from "./control-files.ts";
 import { controlDir, ensureDigestKey, readDigestKey } from "./data-files.ts";
 import { createTaskActivity } from "./handling/flow/index.ts";
@@ -30,6 +30,7 @@ import { workerPeer } from "./state/peer.ts";
 import { createEventPublisher } from "./state/publish-events.ts";
 import { Digester } from "./relay/digest.ts";
 import { keepRunning, type Kept } from "./supervision.ts";
+import { readTls } from "./transport/tls.ts";
 import { watchControlPlane } from "./watch-control-plane.ts";
 
 /** What the command line lays over the configuration. */
@@ -50,12 +51,13 @@ export async function runPrimary(context: CommandContext, overrides: ProxyOverri
   const files = controlFiles(source, config);
   const plane = loadControlPlane(files);
   ensureDigestKey(source.dataDir);
+  if (config.tls) readTls(config.tls, source.baseDir);
   await refuseTakenPort("proxy", config.host, config.port);
 
   const stopped = context.untilStopped();
   const lifecycle = new Lifecycle();
   try {
-    const control = await createControlHub({ dir: controlDir(source.dataDir), deciders: createDeciders({ taskClasses: config.taskClasses }), clock: context.clock, logger });
+    const control = await createControlHub({ dir: controlDir(source.dataDir), deciders: createDeciders({ taskClasses: config.taskClasses, externalTasks: config.oauth !== undefined }), clock: context.clock, logger });
     lifecycle.add("control state", () => control.stop());
     // It makes no calls, and remembers for a worker that starts again what the tasks have read.
     const activity = createTaskActivity({ digester: new Digester(readDigestKey(source.dataDir)), control, clock: context.clock });
@@ -99,8 +101,8 @@ export async function runPrimary(context: CommandContext, overrides: ProxyOverri
     lifecycle.add("control plane", () => watching.stop());
 
     const port = Number(first?.port ?? config.port);
-    context.print(`signalbox: proxy on http://${config.host}:${port}/mcp/{server}, ${count} ${count === 1 ? "worker" : "workers"}`);
-    context.ready({ url: `http://${config.host}:${port}`, port, workers: count });
+    context.print(`signalbox: proxy on ${ownUrl({ ...config, port })}/mcp/{server}, ${count} ${count === 1 ? "worker" : "workers"}`);
+    context.ready({ url: ownUrl({ ...config, port }), port, workers: count });
     await stopped;
   } finally {
     await lifecycle.stop();

@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { createServer } from "node:http";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import Fastify, { type FastifyInstance } from "fastify";
 import type { AuditLog } from "../collector/audit/audit-log.ts";
 import type { Clock } from "../collector/kernel/clock.ts";
 import type { Logger } from "../collector/kernel/log.ts";
 import type { PayloadSink } from "../collector/payload/payload.ts";
-import type { ProxyConfig } from "./config.ts";
+import { ownUrl, type ProxyConfig } from "./config.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { createTaskActivity, taskKey, type TaskActivity } from "./handling/flow/index.ts";
 import { createResultHandling } from "./handling/index.ts";
@@ -35,6 +36,7 @@ import { createHints } from "./relay/hints.ts";
 import { createListFilter } from "./relay/list-filter.ts";
 import { createToolListJudge } from "./relay/tool-list.ts";
 import { createHostCheck } from "./transport/host-check.ts";
+import type { TlsOptions } from "./transport/tls.ts";
 import type { UpstreamCredentials } from "./upstream/credentials/credentials.ts";
 import type { Upstreams } from "./upstream/upstreams.ts";
 
@@ -60,6 +62,8 @@ export interface ProxyDeps {
   readonly payloads?: PayloadSink;
   /** Accepts access tokens; absent, only keys and tasks' tokens are credentials. */
   readonly resourceServer?: (publicUrl: () => string) => ResourceServer;
+  /** Absent, the app speaks plain HTTP. */
+  readonly tls?: TlsOptions;
   /** How workers that share a port reach each other's clients of 2024-11-05; absent where there is one worker. */
   readonly ssePeers?: SsePeers;
 }
@@ -109,7 +113,7 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
   const limiter = new Limiter({ limits: () => deps.controlPlane().limits, origin: randomUUID() });
   const sharing = shareLimits({ limiter, control: deps.control, clock: deps.clock });
   const denials = recordDenials({ ...deps, breaker: deps.config.denialBreaker, riskTierOf: (server) => deps.controlPlane().registry.servers.get(server)?.riskTier ?? "" });
-  const publicUrl = (): string => deps.config.publicUrl ?? `http://${deps.config.host}:${(app.server.address() as AddressInfo | null)?.port ?? deps.config.port}`;
+  const publicUrl = (): string => deps.config.publicUrl ?? ownUrl({ ...deps.config, port: (app.server.address() as AddressInfo | null)?.port ?? deps.config.port });
   const resourceServer = deps.resourceServer?.(publicUrl);
   const context: RelayContext = {
     ...deps,
@@ -136,7 +140,7 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
     // A name of any length is refused by the relay, which records it.
     routerOptions: { maxParamLength: HEADER_BYTES },
     serverFactory: (handler) =>
-      createServer(limits, (request, response) => {
+      createListener(deps.tls, (request, response) => {
         const server = request.method === "POST" ? plainServerName(request.url ?? "") : null;
         if (server === null) handler(request, response);
         else void relay(context, server, request, response);
@@ -197,7 +201,7 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
   const flushing = setInterval(() => activity.flush(deps.clock.nowMs()), ACTIVITY_FLUSH_MS).unref();
   const rechecking = recheckStreams(context, deps.config.streamCheckMs);
   const forgetting = deps.control.onEntry(({ event }) => {
-    if (event.kind === "task.closed") activity.forget(event.taskId);
+    if (event.kind === "task.closed" || event.kind === "external_task.closed") activity.forget(event.taskId);
   });
   app.addHook("onClose", async () => {
     await sse.stop();
@@ -224,6 +228,13 @@ export function createProxyApp(deps: ProxyDeps): FastifyInstance {
     await active.empty(RECORDING_MS);
   });
   return app;
+}
+
+/** Whose certificate nobody vouches for gets a connection all the same, and is nobody: an answer tells more than a broken handshake. */
+function createListener(tls: TlsOptions | undefined, listener: RequestListener): Server {
+  if (!tls) return createServer(limits, listener);
+  const options = { ...limits, ...tls, handshakeTimeout: HEADERS_TIMEOUT_MS, minVersion: "TLSv1.2", requestCert: tls.ca !== undefined, rejectUnauthorized: false } as const;
+  return createTlsServer(options, listener) as unknown as Server;
 }
 
 /** Answers are inspected, lists of tools judged, and what an agent is given to read is noted for its later calls. */

@@ -1,4 +1,5 @@
 import cluster from "node:cluster";
+import type { Server as TlsServer } from "node:tls";
 import type { AddressInfo } from "node:net";
 import { startExporter } from "../collector/audit/exporter.ts";
 import { openSpool } from "../collector/audit/spool.ts";
@@ -22,6 +23,7 @@ import { createHeldArguments } from "./people/held-arguments.ts";
 import { createProxyApp } from "./server.ts";
 import { primaryPeer } from "./state/peer.ts";
 import { createControlReplica } from "./state/replica.ts";
+import { followTls, readTls } from "./transport/tls.ts";
 import { createUpstreamCredentials } from "./upstream/credentials/credentials.ts";
 import { createUpstreams } from "./upstream/upstreams.ts";
 import { watchControlPlane } from "./watch-control-plane.ts";
@@ -79,11 +81,15 @@ export async function runWorker(context: CommandContext, slot: number): Promise<
     const heldArguments = createHeldArguments({ directory: heldDir(dataDir), control, clock, logger });
     lifecycle.add("held arguments", async () => heldArguments.stop());
 
-    const { oauth } = config;
+    const { oauth, tls } = config;
     const resourceServer = oauth && ((publicUrl: () => string) => createResourceServer({ config: oauth, publicUrl, control, clock, logger, env, baseDir: source.baseDir }));
-    const app = createProxyApp({ config, controlPlane: () => plane, control, audit: spool, clock, logger, digestKey: readDigestKey(dataDir), upstreams, credentials, heldArguments, quarantine, payloads, ssePeers: { slot: String(slot), socketOf: (other) => workerSocketPath(dataDir, other) }, ...(resourceServer ? { resourceServer } : {}) });
+    const app = createProxyApp({ config, controlPlane: () => plane, control, audit: spool, clock, logger, digestKey: readDigestKey(dataDir), upstreams, credentials, heldArguments, quarantine, payloads, ...(tls ? { tls: readTls(tls, source.baseDir) } : {}), ssePeers: { slot: String(slot), socketOf: (other) => workerSocketPath(dataDir, other) }, ...(resourceServer ? { resourceServer } : {}) });
     lifecycle.add("app", () => app.close());
     lifecycle.add("calls", () => app.drain(DRAIN_MS));
+    if (tls) {
+      const following = followTls({ config: tls, baseDir: source.baseDir, server: app.server as unknown as TlsServer, logger });
+      lifecycle.add("TLS files", () => following.stop());
+    }
     await app.listen({ host: config.host, port: config.port });
     context.ready({ port: (app.server.address() as AddressInfo).port });
     await stopped;

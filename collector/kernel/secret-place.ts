@@ -15,6 +15,8 @@ export interface SecretSourceOptions {
   /** The error's code, and what the secret is of. */
   readonly code: string;
   readonly what: string;
+  /** A key in PEM, which has several lines, instead of one word. */
+  readonly pem?: boolean;
 }
 
 /**
@@ -22,12 +24,12 @@ export interface SecretSourceOptions {
  * is read each time, so that a new secret needs no restart. Throws, and the function rejects, with the code that was given;
  * the message names the place alone.
  */
-export function secretSource(place: string, { baseDir, env, code, what }: SecretSourceOptions): () => Promise<string> {
+export function secretSource(place: string, { baseDir, env, code, what, pem = false }: SecretSourceOptions): () => Promise<string> {
   const [, kind, name = ""] = SECRET_PLACE.exec(place) ?? [];
   const checked = (text: string, where: string): string => {
     const value = text.trim();
-    if (/^[\x21-\x7e]+$/.test(value)) return value;
-    const fault = value === "" ? "is missing or empty" : "holds more than one word of plain characters";
+    if (pem ? /^-----BEGIN [A-Z ]+-----[\x20-\x7e\s]+-----END [A-Z ]+-----$/.test(value) : /^[\x21-\x7e]+$/.test(value)) return value;
+    const fault = value === "" ? "is missing or empty" : pem ? "holds no key in PEM" : "holds more than one word of plain characters";
     throw new SignalboxError(code, `${what}: ${where} ${fault}`, { remedy: "put the credential there and nothing else" });
   };
   if (kind === "file") {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { showable } from "../../collector/sql/terminal.ts";
 import type { CommandContext } from "../../collector/kernel/command.ts";
 import { SignalboxError } from "../../collector/kernel/errors.ts";
-import { proxyConfigSchema, type ProxyConfig } from "../config.ts";
+import { ownUrl, proxyConfigSchema, type ProxyConfig } from "../config.ts";
 import { operatorKeyPath } from "../data-files.ts";
 
 /** The running proxy's control API, as the CLI uses it. Each method answers the body, and throws SignalboxError otherwise. */
@@ -40,7 +40,9 @@ export function createControlClient(context: CommandContext, options: { keyFile?
       text = await response.text();
     } catch (cause) {
       throw new SignalboxError("E_PROXY_AWAY", `the proxy at ${base} did not answer: ${reasonOf(cause)}`, {
-        remedy: "Is it running? `signalbox up` starts it; proxy.publicUrl in signalbox.yaml says where else it is.",
+        remedy: /CERT|TLS|ISSUER|SIGNATURE/.test(reasonOf(cause))
+          ? "Its certificate is not trusted here, or is for another name: NODE_EXTRA_CA_CERTS names the file of its CA, proxy.publicUrl its name."
+          : "Is it running? `signalbox up` starts it; proxy.publicUrl in signalbox.yaml says where else it is.",
         cause,
       });
     }
@@ -60,10 +62,10 @@ export function createControlClient(context: CommandContext, options: { keyFile?
 }
 
 /** A proxy that listens on every address is reached on this machine's own. */
-export function proxyBaseUrl({ publicUrl, host, port }: ProxyConfig): string {
+export function proxyBaseUrl({ publicUrl, tls, host, port }: ProxyConfig): string {
   if (publicUrl !== undefined) return publicUrl.replace(/\/$/, "");
   const name = host === "0.0.0.0" || host === "" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
-  return `http://${name}:${port}`;
+  return ownUrl({ tls, host: name, port });
 }
 
 function credential(context: CommandContext, dataDir: string, keyFile: string | undefined): string {

@@ -39,18 +39,24 @@ async function identities(context: CommandContext, { days, json }: { days: numbe
   const { servers } = loadRegistry(files.registryDir);
   const lines = listIdentities({ keys: loadKeysIfPresent(files.keysFile), servers: servers.values(), uses, keyRotationDays: proxy.keyRotationDays, nowMs });
   if (json === true) return context.print(JSON.stringify({ days, used: uses !== null, identities: lines }, null, 2));
-  const heading = ["kind", "name", "of", "rotated", "age", "every", "state", "calls", "by", "last used (UTC)"];
+  const heading = ["kind", "name", "of", "limited to", "rotated", "age", "every", "state", "calls", "by", "last used (UTC)"];
   for (const line of columns([heading, ...lines.map(row)].map((cells) => cells.map(showable)))) context.print(line);
   if (uses === null) context.print("The store did not answer, so what was used is not known.");
 }
 
 const inDays = (days: number | null): string => (days === null ? "-" : `${days} d`);
 
+function limits({ servers, tools, taskClasses }: IdentityLine["scope"]): string {
+  const parts = Object.entries({ servers, tools, "task classes": taskClasses }).flatMap(([what, names]) => (names ? [`${what} ${names.join(",")}`] : []));
+  return parts.join("; ") || "-";
+}
+
 function row(line: IdentityLine): string[] {
   return [
     line.kind,
     line.name,
     line.of.join(",") || "-",
+    limits(line.scope),
     line.rotatedAt ?? "-",
     inDays(line.ageDays),
     inDays(line.rotateEveryDays),

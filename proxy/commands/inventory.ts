@@ -6,7 +6,7 @@ import type { CommandContext, RegisterCommands } from "../../collector/kernel/co
 import { formatProblem, type FileProblem } from "../../collector/kernel/errors.ts";
 import { showable } from "../../collector/sql/terminal.ts";
 import { createStoreClient } from "../../collector/store/client.ts";
-import { proxyConfigSchema } from "../config.ts";
+import { ownUrl, proxyConfigSchema } from "../config.ts";
 import { controlFiles } from "../control-files.ts";
 import { clientFiles } from "../registry/inventory/client-files.ts";
 import { propose, type Proposal } from "../registry/inventory/propose.ts";
@@ -53,7 +53,7 @@ async function inventory(context: CommandContext, flags: InventoryFlags): Promis
   const home = resolve(flags.home ?? context.env.HOME ?? context.env.USERPROFILE ?? homedir());
   const projects = (flags.project ?? ["."]).map((folder) => resolve(folder));
   const files = clientFiles({ home, projects, ...(flags.home === undefined ? { env: context.env } : {}) });
-  const proxyUrls = [`http://${proxy.host}:${proxy.port}`, ...(proxy.publicUrl === undefined ? [] : [proxy.publicUrl])];
+  const proxyUrls = [ownUrl(proxy), ...(proxy.publicUrl === undefined ? [] : [proxy.publicUrl])];
 
   const { items, problems } = takeInventory({ files, registry, proxyUrls });
   const servers = items.map((item) => item.found);

@@ -14,6 +14,8 @@ export const registerKeys: RegisterCommands = (program, context) => {
     .requiredOption("--agent <name>", "the agent that will call with it, or the person who will use it")
     .option("--principal <name>", "the person or service that the agent acts for (the agent itself if absent)")
     .option("--servers <name...>", "the servers that it may be used for (any that policy allows if absent)")
+    .option("--tools <name...>", "the tools that it may call (any that policy allows if absent)")
+    .option("--task-classes <name...>", "the kinds of task that it may open (its own task class, or any, if absent)")
     .option("--task-class <name>", "the kind of task that its calls belong to (proxy.defaultTaskClass if absent)")
     .addOption(new Option("--role <role...>", "what its holder may do: call, decide on approvals, run the proxy").choices(roles).default(["agent"]))
     .option("--ttl-days <days>", "how long it is valid (until revoked if absent)", wholeDays)
@@ -35,6 +37,8 @@ interface KeyOptions {
   principal?: string;
   taskClass?: string;
   servers?: string[];
+  tools?: string[];
+  taskClasses?: string[];
   role: Role[];
   ttlDays?: number;
 }
@@ -58,8 +62,8 @@ async function reportingLater(context: CommandContext, run: () => Promise<void>)
 
 async function makeKey(context: CommandContext, options: KeyOptions): Promise<void> {
   const { keysFile } = controlPaths(context);
-  const { agent, principal = agent, taskClass, servers, role, ttlDays } = options;
-  const { key, entry } = createKey({ agent, principal, taskClass, servers, roles: role, ttlDays, nowMs: context.clock.nowMs() });
+  const { agent, principal = agent, taskClass, taskClasses, servers, tools, role, ttlDays } = options;
+  const { key, entry } = createKey({ agent, principal, taskClass, taskClasses, servers, tools, roles: role, ttlDays, nowMs: context.clock.nowMs() });
   await appendKey(keysFile, entry);
   context.print(key);
   context.print(`Key ${entry.id} for ${agent} is in ${keysFile}, as a hash. The line above is shown this once.`);
@@ -93,11 +97,12 @@ function listKeys(context: CommandContext, json: boolean): void {
     k.roles.join(","),
     k.taskClass ?? "-",
     k.servers?.join(",") ?? "any",
+    k.tools?.join(",") ?? "any",
     k.createdAt.slice(0, 10),
     k.expiresAt?.slice(0, 10) ?? "never",
     stateOf(k, now),
   ]);
-  const heading = ["id", "agent", "principal", "roles", "task class", "servers", "created", "expires", "state"];
+  const heading = ["id", "agent", "principal", "roles", "task class", "servers", "tools", "created", "expires", "state"];
   for (const line of columns([heading, ...rows])) context.print(line);
 }
 

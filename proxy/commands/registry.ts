@@ -4,7 +4,7 @@ import { InvalidArgumentError } from "commander";
 import type { CommandContext, RegisterCommands } from "../../collector/kernel/command.ts";
 import { SignalboxError } from "../../collector/kernel/errors.ts";
 import { showable } from "../../collector/sql/terminal.ts";
-import { proxyConfigSchema } from "../config.ts";
+import { ownUrl, proxyConfigSchema } from "../config.ts";
 import { approvedServers, type ApprovedFor } from "../registry/approved.ts";
 import { credentialAge } from "../registry/lifecycle.ts";
 import { loadRegistry } from "../registry/load-registry.ts";
@@ -161,7 +161,7 @@ function readImport(file: string): string {
 
 function exportServers(context: CommandContext, { servers }: RegistrySnapshot, name: string | undefined, proxied: boolean): void {
   const proxy = context.config().section("proxy", proxyConfigSchema);
-  const base = (proxy.publicUrl ?? `http://${proxy.host}:${proxy.port}`).replace(/\/$/, "");
+  const base = (proxy.publicUrl ?? ownUrl(proxy)).replace(/\/$/, "");
   const namespace = namespaceOf(base);
   const made = (entry: ServerEntry): object => (proxied ? proxiedServerJson(entry, namespace, `${base}/mcp/${entry.name}`) : exportServerJson(entry, namespace));
   if (name === undefined) {

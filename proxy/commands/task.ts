@@ -1,13 +1,14 @@
 import { InvalidArgumentError, Option } from "commander";
 import { showable } from "../../collector/sql/terminal.ts";
 import type { CommandContext, RegisterCommands } from "../../collector/kernel/command.ts";
-import type { taskView } from "../tasks/routes.ts";
+import type { externalView, taskView } from "../tasks/routes.ts";
 import { columns } from "../../collector/kernel/columns.ts";
 import { createControlClient } from "./control-client.ts";
 import { seconds } from "./duration.ts";
 import { describeVerb } from "./file-verb.ts";
 
 type TaskView = ReturnType<typeof taskView>;
+type ExternalView = ReturnType<typeof externalView>;
 
 interface OpenOptions extends Shared {
   class?: string;
@@ -51,8 +52,8 @@ export const registerTask: RegisterCommands = (program, context) => {
     .addOption(keyFile())
     .option("--json", "print them as JSON")
     .action((options: { agent?: string; state?: string; limit: number } & Shared) => list(context, options));
-  describeVerb(task, "close", "end a task, and its token with it, at once", 'signalbox task close tk-1f2e3d4c5b6a7988 --reason "done"')
-    .argument("<id>")
+  describeVerb(task, "close", "end a task, and its token with it, at once; also one that access tokens name", 'signalbox task close tk-1f2e3d4c5b6a7988 --reason "done"')
+    .argument("<id>", "as records have it: with the prefix of its issuer, where it is an access token's")
     .option("--reason <text>", "why; it stays with the event")
     .addOption(keyFile())
     .option("--json", "print it as JSON")
@@ -73,17 +74,23 @@ async function open(context: CommandContext, options: OpenOptions): Promise<void
 
 async function list(context: CommandContext, { agent, state, limit, keyFile, json }: { agent?: string; state?: string; limit: number } & Shared): Promise<void> {
   const query = new URLSearchParams({ limit: String(limit), ...(agent ? { agent } : {}), ...(state ? { state } : {}) });
-  const body = await createControlClient(context, { keyFile }).get<{ tasks: TaskView[]; more: boolean }>(`/v1/tasks?${query.toString()}`);
+  const body = await createControlClient(context, { keyFile }).get<{ tasks: TaskView[]; external: ExternalView[]; more: boolean }>(`/v1/tasks?${query.toString()}`);
   if (json) return context.print(JSON.stringify(body, null, 2));
-  if (body.tasks.length === 0) return context.print("no tasks");
+  if (body.tasks.length + body.external.length === 0) return context.print("no tasks");
   const rows = body.tasks.map((t) => [t.taskId, t.state, t.class, t.agent, t.owner, t.workItem || "-", t.servers?.join(",") ?? "any", t.openedAt, t.expiresAt].map(showable));
-  for (const line of columns([["id", "state", "class", "agent", "owner", "work item", "servers", "opened", "expires"], ...rows])) context.print(line);
+  const external = body.external.map((t) => [t.taskId, "closed", "(of access tokens)", "-", "-", "-", "-", "-", t.closedAt].map(showable));
+  for (const line of columns([["id", "state", "class", "agent", "owner", "work item", "servers", "opened", "expires"], ...rows, ...external])) context.print(line);
   if (body.more) context.print(`and more: --limit shows up to 1000`);
 }
 
 async function close(context: CommandContext, id: string, { reason, keyFile, json }: { reason?: string } & Shared): Promise<void> {
-  const body = await createControlClient(context, { keyFile }).post<{ task: TaskView }>(`/v1/tasks/${encodeURIComponent(id)}/close`, { reason });
-  context.print(json ? JSON.stringify(body, null, 2) : showable(`Task ${body.task.taskId} is ${body.task.state}.`));
+  const body = await createControlClient(context, { keyFile }).post<{ task: TaskView | ExternalView }>(`/v1/tasks/${encodeURIComponent(id)}/close`, { reason });
+  context.print(json ? JSON.stringify(body, null, 2) : showable(closing(body.task)));
+}
+
+function closing(task: TaskView | ExternalView): string {
+  if ("external" in task) return `Task ${task.taskId} was not opened here; from now on access tokens that name it are refused.`;
+  return `Task ${task.taskId} is ${task.state}.`;
 }
 
 function wholeNumber(value: string): number {

@@ -8,7 +8,7 @@ import { acquireLock } from "../../collector/kernel/lock.ts";
 import { refuseTakenPort } from "../../collector/kernel/ports.ts";
 import { superviseRole, type Role, type RoleEvent, type RoleSpec } from "../../collector/kernel/supervise.ts";
 import { migrateWhenReachable } from "../../collector/receive/run-collector.ts";
-import { proxyConfigSchema, type ProxyConfig } from "../config.ts";
+import { ownUrl, proxyConfigSchema, type ProxyConfig } from "../config.ts";
 import type { ControlPlane } from "../control-plane.ts";
 import { controlFiles } from "../control-files.ts";
 import { readClientFiles, writeClientFiles } from "../identity/client-files.ts";
@@ -48,7 +48,7 @@ async function up(context: CommandContext): Promise<void> {
         collectorUrl: config.section("collector", collectorConfigSchema).url,
       };
       context.print(welcome({ config, proxy, plane, clients: readClientFiles(config.dataDir), ...urls }));
-      context.ready({ proxyUrl: `http://${proxy.host}:${proxy.port}`, ...urls });
+      context.ready({ proxyUrl: ownUrl(proxy), ...urls });
       await stopped;
     }
     context.print("signalbox: stopping ...");
@@ -80,7 +80,7 @@ async function prepare(config: ConfigSource, proxy: ProxyConfig): Promise<Contro
   if (!files.sample) return loadControlPlane(files);
   const { created } = await ensureSampleKeys(config.dataDir);
   const plane = loadControlPlane(files);
-  const baseUrl = proxy.publicUrl ?? `http://${proxy.host}:${proxy.port}`;
+  const baseUrl = proxy.publicUrl ?? ownUrl(proxy);
   writeClientFiles(config.dataDir, baseUrl, [...plane.registry.servers.keys()], created);
   return plane;
 }

@@ -1,5 +1,5 @@
 import type { ConfigSource } from "../../collector/kernel/config.ts";
-import type { ProxyConfig } from "../config.ts";
+import { ownUrl, type ProxyConfig } from "../config.ts";
 import type { ControlPlane } from "../control-plane.ts";
 import type { ClientFile } from "../identity/client-files.ts";
 
@@ -14,7 +14,7 @@ export function welcome(facts: {
   readonly collectorUrl: string;
 }): string {
   const { plane, proxy, clients } = facts;
-  const base = proxy.publicUrl ?? `http://${proxy.host}:${proxy.port}`;
+  const base = proxy.publicUrl ?? ownUrl(proxy);
   const servers = [...plane.registry.servers.values()];
   const width = Math.max(...servers.map((s) => s.name.length), 6);
   const lines = [

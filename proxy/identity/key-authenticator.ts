@@ -63,6 +63,7 @@ function toKnownKey(entry: KeyEntry, options: AuthenticatorOptions): KnownKey {
       taskId: "",
       taskClass: entry.taskClass ?? options.defaultTaskClass,
       ...(entry.servers ? { servers: entry.servers } : {}),
+      ...(entry.tools ? { tools: entry.tools } : {}),
       roles: entry.roles,
       ...taskClassesOf(entry),
     }),

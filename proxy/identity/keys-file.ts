@@ -21,6 +21,8 @@ export const keyEntrySchema = z.strictObject({
   taskClass: name.optional(),
   /** The servers that the key may be used for; absent means any that policy allows. */
   servers: z.array(z.string().min(1)).min(1).optional(),
+  /** The tools that it may call, by name, on any of its servers; absent means any that policy allows. */
+  tools: z.array(z.string().min(1)).min(1).optional(),
   /** The classes of the tasks that it may open; absent means its own class, or any where it has none. */
   taskClasses: z.array(name).min(1).optional(),
   /** What its holder may do: call (agent), decide on approvals and quarantine (approver), run the proxy (operator). */
@@ -64,9 +66,9 @@ export function loadKeysIfPresent(file: string): readonly KeyEntry[] {
 /** Makes a key that nobody has seen yet. The key is in the answer and nowhere else. Throws E_KEY for a name that cannot be. */
 export function createKey(options: NewKeyOptions): { key: string; entry: KeyEntry } {
   const { key, id, hash } = generateKey();
-  const { agent, principal, taskClass, taskClasses, servers, roles, ttlDays, nowMs } = options;
+  const { agent, principal, taskClass, taskClasses, servers, tools, roles, ttlDays, nowMs } = options;
   const expiresAt = ttlDays === undefined ? undefined : new Date(nowMs + ttlDays * DAY_MS).toISOString();
-  const parsed = keyEntrySchema.safeParse({ id, agent, principal, hash, taskClass, taskClasses, servers, roles, createdAt: new Date(nowMs).toISOString(), expiresAt });
+  const parsed = keyEntrySchema.safeParse({ id, agent, principal, hash, taskClass, taskClasses, servers, tools, roles, createdAt: new Date(nowMs).toISOString(), expiresAt });
   if (!parsed.success) {
     const [fault] = parsed.error.issues;
     throw new SignalboxError("E_KEY", `no key was made: ${fault!.path.join(".")} is not valid`, { remedy: fault!.message });
@@ -80,6 +82,7 @@ export interface NewKeyOptions {
   taskClass?: string | undefined;
   taskClasses?: readonly string[] | undefined;
   servers?: readonly string[] | undefined;
+  tools?: readonly string[] | undefined;
   roles?: readonly Role[] | undefined;
   ttlDays?: number | undefined;
   nowMs: number;

@@ -20,6 +20,11 @@ export function generateTaskToken(): NewTaskToken {
   return { taskId, token, tokenHash: hashKey(token) };
 }
 
+const ownTaskId = /^tk-[0-9a-f]{16}$/;
+
+/** Whether a task was opened here, by the form of its id. */
+export const isOwnTask = (taskId: string): boolean => ownTaskId.test(taskId);
+
 /** Whether a credential is formed like a task's token; no key of an agent is. */
 export function isTaskToken(credential: string): boolean {
   return credential.startsWith("sbt_") && credential.length <= maxCredentialLength && tokenForm.test(credential);

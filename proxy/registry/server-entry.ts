@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { effects, riskTiers } from "../../collector/record/call-record.ts";
-import { SECRET_PLACE, SECRET_PLACE_FORM } from "../../collector/kernel/secret-place.ts";
-import { secureUrl } from "../identity/oauth/config.ts";
+import { oauthCredentialSchema, secretPlace } from "./oauth-credential.ts";
 import type { People } from "./people.ts";
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "lower-case letters, digits and hyphens, at most 63");
@@ -49,8 +48,6 @@ export const toolEntrySchema = z.strictObject({
   pin: z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits").optional(),
 });
 
-const secretPlace = z.string().regex(SECRET_PLACE, SECRET_PLACE_FORM);
-
 /** The credential that the proxy itself uses upstream, by name and by where it is: never its value. */
 export const credentialSchema = z
   .strictObject({
@@ -60,21 +57,7 @@ export const credentialSchema = z
     /** Sent as a bearer token. Without this and `oauth`, the endpoint's own headers or variables hold the credential. */
     secret: secretPlace.optional(),
     /** A token that an authorization server issues to the proxy, for this endpoint alone. */
-    oauth: z
-      .strictObject({
-        /** Whose metadata says where tokens are to be had. */
-        issuer: secureUrl.optional(),
-        tokenUrl: secureUrl.optional(),
-        clientId: z.string().min(1),
-        clientSecret: secretPlace,
-        scopes: z.array(z.string().min(1)).default([]),
-        /** The resource to ask a token for (RFC 8707); absent, the endpoint's URL. */
-        resource: z.url().optional(),
-        /** client_credentials: as the proxy. token_exchange: as the proxy for the caller, whose access token is exchanged (RFC 8693). */
-        grant: z.enum(["client_credentials", "token_exchange"]).default("client_credentials"),
-      })
-      .refine(({ issuer, tokenUrl }) => (issuer === undefined) !== (tokenUrl === undefined), "name either the issuer or its tokenUrl")
-      .optional(),
+    oauth: oauthCredentialSchema.optional(),
   })
   .refine(({ secret, oauth }) => secret === undefined || oauth === undefined, "either a secret or oauth, not both");
 

@@ -1,7 +1,7 @@
-import type { Authentication } from "../identity/identity.ts";
+import type { Authentication, Identity } from "../identity/identity.ts";
 import { presentedToken } from "../identity/oauth/presented-token.ts";
 import type { ServerEntry } from "../registry/server-entry.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Exchange, RelayContext } from "./exchange.ts";
 import { refusals, type Refusal } from "./refusal.ts";
 import { unidentified } from "./token-refusal.ts";
 import { continuesUnrecorded } from "./unrecorded.ts";
@@ -49,9 +49,14 @@ export function authenticate({ context, request }: Exchange, serverName: string)
   return context.controlPlane().authenticator.authenticate(headers.authorization, typeof apiKey === "string" ? apiKey : undefined, nowMs, socket);
 }
 
+/** With the class of task that calls have whose credential names none. */
+export function identityIn({ config }: Pick<RelayContext, "config">, identity: Identity): Identity {
+  return identity.taskClass === "" ? { ...identity, taskClass: config.defaultTaskClass } : identity;
+}
+
 function identify({ call, context }: Exchange, entry: ServerEntry | null, who: Authentication): Refusal | null {
   if (!who.ok) return unidentified(context.resourceServer, entry, who.why);
-  call.identity = who.identity.taskClass === "" ? { ...who.identity, taskClass: context.config.defaultTaskClass } : who.identity;
+  call.identity = identityIn(context, who.identity);
   call.entry = entry;
   return call.entry === null ? refusals.unknownServer : null;
 }

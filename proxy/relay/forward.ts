@@ -3,6 +3,8 @@ import type { Dispatcher } from "undici";
 import * as rpc from "../transport/rpc-error.ts";
 import { serialize } from "../transport/envelope.ts";
 import { requestHeaders } from "../upstream/headers.ts";
+import { readChallenge } from "../upstream/credentials/challenge.ts";
+import type { RefusedCredential } from "../upstream/credentials/credentials.ts";
 import type { Upstream } from "../upstream/upstreams.ts";
 import { AnswerRelay } from "./answer.ts";
 import type { Exchange, UpstreamCall } from "./exchange.ts";
@@ -15,28 +17,31 @@ export interface ForwardOptions {
   readonly longLived: boolean;
   /** The proxy's own; null where the endpoint's headers say all there is. */
   readonly authorization: string | null;
-  /** Told when the upstream refuses it. */
-  notAccepted(): void;
+  /** Asked when the upstream refuses it: another one, to send the same once more, or null. Rejects where none is to be had. */
+  notAccepted(refused: RefusedCredential): Promise<string> | null;
 }
 
 /** Sends what was judged to the upstream and relays what comes back. Call after the decision, and after the intent. */
 export function forward(exchange: Exchange, upstream: Upstream, options: ForwardOptions): void {
-  const { call, request } = exchange;
-  call.upstreamSpanId = newSpanId();
-  const traceparent = `00-${call.traceId}-${call.upstreamSpanId}-01`;
-  const body = exchange.call.message === null ? null : outboundBody(exchange, traceparent);
-  const limitMs = options.longLived ? 0 : upstream.timeoutMs;
-  const handler = new Forwarding(exchange, options);
-
+  const handler = new Forwarding(exchange, upstream, options);
   // Closing the response is how a client of the newest revision cancels: it must reach the upstream.
   exchange.upstreamCall = handler;
   exchange.longLived = options.longLived;
-  call.forwarded();
+  exchange.call.forwarded();
+  dispatch(exchange, upstream, options, handler, options.authorization);
+}
+
+function dispatch(exchange: Exchange, upstream: Upstream, options: ForwardOptions, handler: Forwarding, authorization: string | null): void {
+  const { call, request } = exchange;
+  call.upstreamSpanId = newSpanId();
+  const traceparent = `00-${call.traceId}-${call.upstreamSpanId}-01`;
+  const body = call.message === null ? null : outboundBody(exchange, traceparent);
+  const limitMs = options.longLived ? 0 : upstream.timeoutMs;
   upstream.dispatcher.dispatch(
     {
       path: upstream.path,
       method: options.method,
-      headers: requestHeaders(request.headers, upstream, { sessionId: call.modern ? "" : call.sessionId, traceparent, hasBody: body !== null, authorization: options.authorization, principal: call.identity?.principal ?? "" }),
+      headers: requestHeaders(request.headers, upstream, { sessionId: call.modern ? "" : call.sessionId, traceparent, hasBody: body !== null, authorization, principal: call.identity?.principal ?? "" }),
       body,
       headersTimeout: limitMs,
       bodyTimeout: limitMs,
@@ -56,7 +61,11 @@ function outboundBody(exchange: Exchange, traceparent: string): string {
 /** Follows one request to the upstream from its start to its end, whichever way it ends. */
 class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
   readonly #exchange: Exchange;
+  readonly #upstream: Upstream;
   readonly #options: ForwardOptions;
+  #authorization: string | null;
+  /** For which refusals another credential was tried: once for a 401 and once for a 403, so that no server makes us go on. */
+  readonly #tried = new Set<number>();
   #controller: Dispatcher.DispatchController | null = null;
   #answer: AnswerRelay | null = null;
   #broken: "cancelled" | "interrupted" | null = null;
@@ -64,9 +73,11 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
   #why: Refusal = interrupted;
   #over = false;
 
-  constructor(exchange: Exchange, options: ForwardOptions) {
+  constructor(exchange: Exchange, upstream: Upstream, options: ForwardOptions) {
     this.#exchange = exchange;
+    this.#upstream = upstream;
     this.#options = options;
+    this.#authorization = options.authorization;
   }
 
   clientGone(): void {
@@ -92,10 +103,30 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200) return;
     this.#exchange.call.upstreamStatus = status;
-    if (status === 401) this.#options.notAccepted();
+    const other = status === 401 || status === 403 ? this.#otherCredential(status, headers["www-authenticate"]) : null;
+    if (other) throw new NotAccepted(other);
     const fault = unusable(status, headers);
     if (fault) throw new AnswerFault(fault);
     this.#answer = new AnswerRelay(this.#exchange, controller, status, headers, this.#options.longLived);
+  }
+
+  #otherCredential(status: number, challenge: string | string[] | undefined): Promise<string> | null {
+    if (this.#tried.has(status)) return null;
+    this.#tried.add(status);
+    return this.#options.notAccepted({ status, authorization: this.#authorization, challenge });
+  }
+
+  /** The server did nothing but refuse, so nothing is done twice. */
+  async #sendAgain(other: Promise<string>): Promise<void> {
+    this.#controller = null;
+    try {
+      this.#authorization = await other;
+    } catch (error) {
+      this.#exchange.context.logger.warn({ err: error, server: this.#exchange.call.serverName }, "the proxy has no credential for this server");
+      return this.onResponseError(null, new AnswerFault(noCredential));
+    }
+    if (this.#broken) return this.onResponseError(null, new Error(this.#broken));
+    dispatch(this.#exchange, this.#upstream, this.#options, this, this.#authorization);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -108,7 +139,8 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
     this.#answer?.end();
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    if (error instanceof NotAccepted) return void this.#sendAgain(error.other);
     this.#over = true;
     const { call, response } = this.#exchange;
     call.answered();
@@ -133,6 +165,18 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
   }
 }
 
+/** The upstream refused the credential, and there may be another one. */
+class NotAccepted extends Error {
+  readonly other: Promise<string>;
+
+  constructor(other: Promise<string>) {
+    super("the credential was not accepted");
+    this.other = other;
+    // It is waited for when the refused request is over, which may be after it has failed.
+    other.catch(() => {});
+  }
+}
+
 /** Thrown inside the dispatcher's callbacks, which ends the upstream request with it. */
 export class AnswerFault extends Error {
   readonly refusal: Refusal;
@@ -154,11 +198,14 @@ const interrupted: Refusal = {
 
 const badGateway = (errorType: string, message: string): Refusal => ({ status: 502, code: rpc.UPSTREAM_FAILED, message, outcome: "transport_error", errorType });
 
+export const noCredential = badGateway("upstream_credential", "The proxy could not get its own credential for this server.");
+
 /** Answers that must not reach a client as they are. */
 function unusable(status: number, headers: IncomingHttpHeaders): Refusal | null {
   // A redirect would lead the client around the proxy; a 401 is about our credential and would start a login of the caller's.
   if (status >= 300 && status < 400) return badGateway("redirect", "The server answered with a redirect, which is not followed.");
   if (status === 401) return badGateway("401", "The server did not accept the proxy's credential.");
+  if (status === 403 && readChallenge(headers["www-authenticate"])?.error === "insufficient_scope") return badGateway("insufficient_scope", "The proxy's credential for this server lacks a scope that the call needs.");
   const encoding = headers["content-encoding"];
   if (encoding !== undefined && encoding !== "identity") return badGateway("content_encoding", "The server compressed its answer without being asked to.");
   return null;

@@ -45,7 +45,7 @@ const MAX_REMEMBERED = 512;
 /** Where what the rules allow is an answer to why. */
 const byRules: ReadonlySet<ReasonCode> = new Set<ReasonCode>(["rule", "no_rule", "rule_error"]);
 const openConditions: ReadonlySet<ReasonCode> = new Set<ReasonCode>(["no_rule", "rule_error"]);
-const aboutOneTool: ReadonlySet<ReasonCode> = new Set<ReasonCode>(["task_scope", "definition_changed", "approval_denied"]);
+const aboutOneTool: ReadonlySet<ReasonCode> = new Set<ReasonCode>(["out_of_scope", "task_scope", "definition_changed", "approval_denied"]);
 
 const nothing: readonly never[] = Object.freeze([]);
 

@@ -3,7 +3,7 @@ import type { ControlPlane } from "../control-plane.ts";
 import type { Identity } from "../identity/identity.ts";
 import { noHistory, type DecisionInput, type DecisionResult, type ReasonCode, type TaskHistory } from "../policy/decision.ts";
 import { builtinPrefix } from "../policy/rule.ts";
-import { isInScope } from "../identity/task-scope.ts";
+import { describeScope, isInScope } from "../identity/task-scope.ts";
 import { findException, withException } from "../people/exceptions.ts";
 import { pinOf, waiting } from "../registry/pins/index.ts";
 import { isCallable, toolFacts } from "../registry/callable.ts";
@@ -43,7 +43,6 @@ const whyNotCallable: Readonly<Record<string, string>> = {
   server_retired: "This server is retired.",
   server_sunset: "This server was deprecated, and its last day is over.",
   task_class_not_approved: "This server is not approved for this kind of task.",
-  out_of_scope: "This key is not for this server.",
 };
 
 /**
@@ -121,8 +120,9 @@ function closedBy(entry: ServerEntry, identity: Identity, tool: string, environm
   const stop = moment && stopFor(moment.state, { agent: identity.agent, server: entry.name, tool, taskId: identity.taskId });
   if (stop) return { reason: "stopped", message: `Stopped by an operator: ${stop.reason}` };
   const callable = isCallable(entry, { taskClass: identity.taskClass, environment, servers: identity.servers, nowMs });
+  if (!callable.ok && callable.reason === "out_of_scope") return { reason: "out_of_scope", message: describeScope(identity, "servers") };
   if (!callable.ok) return { reason: callable.reason, message: whyNotCallable[callable.reason] ?? "This server may not be called." };
-  if (!isInScope(identity, entry.name, tool)) return { reason: "task_scope", message: "This task is not for this tool." };
+  if (!isInScope(identity, entry.name, tool)) return { reason: identity.taskId === "" ? "out_of_scope" : "task_scope", message: describeScope(identity, "tools") };
   const seen = moment?.serverVersion === entry.version ? moment.state.tools.get(entry.name)?.get(tool) : undefined;
   // A pin in the registry is the approval; the next list of the server's tools notes it.
   if (seen && waiting(seen) && entry.mode === "enforce" && pinOf(entry, tool) !== seen.hash) {

@@ -1,9 +1,12 @@
 import type { Stoppable } from "../../collector/kernel/lifecycle.ts";
-import type { Authentication } from "../identity/identity.ts";
+import { taskKey } from "../handling/flow/index.ts";
+import type { Authentication, Identity } from "../identity/identity.ts";
+import { noHistory, type ReasonCode } from "../policy/decision.ts";
 import { stopFor } from "../state/stops.ts";
 import * as rpc from "../transport/rpc-error.ts";
-import { authenticate } from "./admit.ts";
+import { authenticate, identityIn } from "./admit.ts";
 import type { Exchange, RelayContext } from "./exchange.ts";
+import { judge } from "./judge.ts";
 import type { Refusal } from "./refusal.ts";
 
 const ended = (status: number, code: number, errorType: string, message: string): Refusal => ({ status, code, message, outcome: "interrupted", errorType });
@@ -12,8 +15,9 @@ const notLetIn = ended(401, rpc.UNAUTHENTICATED, "unauthenticated", "The credent
 const stopped = ended(403, rpc.DENIED, "stopped", "Stopped by an operator.");
 
 /**
- * Ends open streams whose caller would not be let in any more: a token that expired, a key that was revoked, a task that
- * was closed, a stop. A call is asked about when it comes; a stream comes once and may stay for days.
+ * Ends open streams that would not be opened any more: a token that expired, a key that was revoked, a task that was
+ * closed, a stop; and what the files say by now: a server that is gone or retired, a rule that no longer allows it. A call
+ * is asked about when it comes; a stream comes once and may stay for days.
  */
 export function recheckStreams({ active }: Pick<RelayContext, "active">, everyMs: number): Stoppable {
   const timer = setInterval(() => active.longLived.forEach(recheck), everyMs).unref();
@@ -31,5 +35,21 @@ function end(exchange: Exchange, who: Authentication): void {
   if (!who.ok) return who.why === "unavailable" ? undefined : exchange.interrupt(notLetIn);
   const { call, context } = exchange;
   const stop = stopFor(context.control.state, { agent: who.identity.agent, server: call.serverName, tool: call.tool, taskId: who.identity.taskId });
-  if (stop) exchange.interrupt(stopped);
+  if (stop) return exchange.interrupt(stopped);
+  const why = whyNotOpened(exchange, identityIn(context, who.identity));
+  if (why !== null) exchange.interrupt(ended(403, rpc.DENIED, why, "What this stream was opened by has changed, and it would not be opened now."));
+}
+
+/** The reason for which the files refuse it by now; null where they do not. One that waits for a person goes on: somebody let it in. */
+function whyNotOpened({ call, context }: Exchange, identity: Identity): ReasonCode | null {
+  const plane = context.controlPlane();
+  const { control, activity, clock, config } = context;
+  const entry = plane.registry.servers.get(call.serverName);
+  if (!entry) return "unknown_server";
+  if (entry.rollout.some(({ version, lifecycle }) => version === call.serverVersion && lifecycle === "retired")) return "server_retired";
+  const { method, tool, prompt, resourceUri, heardOf, serverVersion } = call;
+  const nowMs = clock.nowMs();
+  const history = { ...noHistory, ...activity.facts(taskKey(identity), nowMs), taskOwner: identity.taskOwner ?? "" };
+  const { enforced, result } = judge(plane, entry, identity, { method, tool, prompt, resourceUri, heardOf, args: undefined }, config.environment, nowMs, history, { state: control.state, serverVersion });
+  return enforced === "deny" ? result.reason : null;
 }

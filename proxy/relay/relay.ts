@@ -7,12 +7,13 @@ import { unwrapRound } from "../people/hold-answer.ts";
 import type { Identity } from "../identity/identity.ts";
 import { presentedToken } from "../identity/oauth/presented-token.ts";
 import { toolFacts } from "../registry/callable.ts";
+import { isForCaller } from "../registry/oauth-credential.ts";
 import type { ServerEntry } from "../registry/server-entry.ts";
 import type { Upstream } from "../upstream/upstreams.ts";
 import { admit } from "./admit.ts";
 import { Call } from "./call.ts";
 import { Exchange, type RelayContext } from "./exchange.ts";
-import { forward, type ForwardOptions } from "./forward.ts";
+import { forward, noCredential, type ForwardOptions } from "./forward.ts";
 import { govern } from "./govern.ts";
 import { refusal, refusals, type Refusal } from "./refusal.ts";
 import * as rpc from "../transport/rpc-error.ts";
@@ -210,13 +211,13 @@ function sendOn(exchange: Exchange, entry: ServerEntry, identity: Identity): voi
   call.upstreamAddress = upstream.address;
   call.transport = upstream.transport;
   const { headers, socket } = exchange.request;
-  const caller = entry.credential?.oauth?.grant === "token_exchange" ? presentedToken(headers.authorization, socket) : null;
+  const caller = isForCaller(entry.credential?.oauth) ? presentedToken(headers.authorization, socket) : null;
   const authorization = context.credentials?.authorizationFor(entry, caller) ?? null;
   const go = (credential: string | null): void => {
     const { method } = exchange.request;
     if (call.tool !== "") context.activity.noteCall(taskKey(identity), toolFacts(entry, call.tool).effect, context.clock.nowMs());
     const longLived = method === "GET" || call.method === "subscriptions/listen";
-    forward(exchange, upstream, { method: method as ForwardOptions["method"], longLived, authorization: credential, notAccepted: () => context.credentials?.notAccepted(entry, caller) });
+    forward(exchange, upstream, { method: method as ForwardOptions["method"], longLived, authorization: credential, notAccepted: (refused) => context.credentials?.notAccepted(entry, caller, refused) ?? null });
   };
   const send = (credential: string | null): void | Promise<void> => {
     const unrecorded = !context.audit.available && continuesUnrecorded(context.config, entry);
@@ -250,7 +251,6 @@ async function afterIntent(exchange: Exchange, go: () => void): Promise<void> {
   exchange.record({ outcome: "cancelled", errorType: "cancelled", httpStatus: 0 }).durable.catch(() => {});
 }
 
-const noCredential: Refusal = { status: 502, code: rpc.UPSTREAM_FAILED, message: "The proxy could not get its own credential for this server.", outcome: "transport_error", errorType: "upstream_credential" };
 const unaddressable: Refusal = { status: 502, code: rpc.UPSTREAM_FAILED, message: "The server's endpoint is not usable as configured.", outcome: "transport_error", errorType: "endpoint_config" };
 
 export function isJson(contentType: string | undefined): boolean {

@@ -14,6 +14,7 @@ export interface Actor {
   readonly taskId?: string;
   /** What the credential is limited to; absent: to nothing. */
   readonly servers?: readonly string[];
+  readonly tools?: readonly string[];
   readonly taskClasses?: readonly string[];
 }
 

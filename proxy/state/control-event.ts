@@ -103,6 +103,8 @@ export const toolSeenSchema = z.strictObject({
 export const controlEventSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("task.opened"), task: taskSchema }),
   z.strictObject({ kind: z.literal("task.closed"), taskId: id, reason }),
+  /** A task that was not opened here, as an access token names it: with the prefix of its issuer. */
+  z.strictObject({ kind: z.literal("external_task.closed"), taskId: id, reason }),
   z.strictObject({ kind: z.literal("stop.set"), stopId: id, scope: scopeSchema, reason }),
   z.strictObject({ kind: z.literal("stop.cleared"), stopId: id, reason }),
   z.strictObject({ kind: z.literal("approval.requested"), approval: approvalSchema }),

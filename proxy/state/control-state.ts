@@ -7,6 +7,14 @@ export interface TaskState {
   readonly closedMs: number | null;
 }
 
+/** A task of somebody else's that is over here; that it was ever open is known to who issued the tokens for it. */
+export interface ClosedExternalTask {
+  readonly taskId: string;
+  readonly closedMs: number;
+  readonly closedBy: string;
+  readonly reason: string;
+}
+
 export interface Stop {
   readonly stopId: string;
   readonly scope: Scope;
@@ -49,12 +57,14 @@ export interface SeenTool {
 
 /** How much of what is over is kept for look-ups; the store keeps all of it. */
 const MAX_OVER = 10_000;
+export const MAX_CLOSED_EXTERNAL = 10_000;
 
 /** The state that follows from the journal. Every worker holds a copy and applies the same entries in the same order. */
 export class ControlState {
   seq = 0;
   readonly tasks = new Map<string, TaskState>();
   readonly taskByToken = new Map<string, TaskState>();
+  readonly closedExternalTasks = new Map<string, ClosedExternalTask>();
   readonly stops = new Map<string, Stop>();
   readonly approvals = new Map<string, ApprovalState>();
   readonly exceptions = new Map<string, ExceptionState>();
@@ -76,6 +86,9 @@ export class ControlState {
         if (found) this.#setTask({ ...found, closedMs: atMs });
         return;
       }
+      case "external_task.closed":
+        this.closedExternalTasks.set(event.taskId, { taskId: event.taskId, closedMs: atMs, closedBy: by, reason: event.reason });
+        return forget(this.closedExternalTasks, MAX_CLOSED_EXTERNAL);
       case "stop.set":
         this.stops.set(event.stopId, { stopId: event.stopId, scope: event.scope, reason: event.reason, by, atMs });
         return;

@@ -56,13 +56,14 @@ export function replyDecided(reply: FastifyReply, decided: Decided, status = 200
 export function actorOf(request: FastifyRequest): Actor {
   const { caller } = request;
   if (caller === null) throw new Error("this route is not behind the control API's scope");
-  const { principal, agent, roles = ["agent"], taskId, servers, taskClasses } = caller;
+  const { principal, agent, roles = ["agent"], taskId, servers, tools, taskClasses } = caller;
   return {
     principal,
     agent,
     roles,
     ...(taskId === "" ? {} : { taskId }),
     ...(servers ? { servers } : {}),
+    ...(tools ? { tools } : {}),
     ...(taskClasses ? { taskClasses } : {}),
   };
 }

@@ -90,6 +90,7 @@ export function subjectOf(event: ControlEvent): string {
     case "task.opened":
       return event.task.taskId;
     case "task.closed":
+    case "external_task.closed":
       return event.taskId;
     case "stop.set":
     case "stop.cleared":

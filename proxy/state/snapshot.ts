@@ -1,8 +1,9 @@
-import type { ControlState, ApprovalState, ExceptionState, QuarantineState, SeenTool, Stop, TaskState } from "./control-state.ts";
+import type { ControlState, ApprovalState, ClosedExternalTask, ExceptionState, QuarantineState, SeenTool, Stop, TaskState } from "./control-state.ts";
 
 /** A piece of the state on its way to a worker. */
 export type SnapshotPart =
   | { readonly of: "tasks"; readonly items: readonly TaskState[] }
+  | { readonly of: "closedExternalTasks"; readonly items: readonly ClosedExternalTask[] }
   | { readonly of: "stops"; readonly items: readonly Stop[] }
   | { readonly of: "approvals"; readonly items: readonly ApprovalState[] }
   | { readonly of: "exceptions"; readonly items: readonly ExceptionState[] }
@@ -14,7 +15,7 @@ const ITEMS = 100;
 
 /** The whole state as values that survive JSON, in parts that are no burden to a channel. */
 export function* snapshotParts(state: ControlState): Generator<SnapshotPart> {
-  for (const matter of ["tasks", "stops", "approvals", "exceptions", "quarantine"] as const) {
+  for (const matter of ["tasks", "closedExternalTasks", "stops", "approvals", "exceptions", "quarantine"] as const) {
     for (const items of chunks<unknown>(state[matter].values())) yield { of: matter, items } as SnapshotPart;
   }
   for (const tools of state.tools.values()) for (const items of chunks(tools.values())) yield { of: "tools", items };
@@ -28,6 +29,9 @@ export function restorePart(state: ControlState, part: SnapshotPart): void {
         state.tasks.set(item.task.taskId, item);
         state.taskByToken.set(item.task.tokenHash, item);
       }
+      return;
+    case "closedExternalTasks":
+      for (const item of part.items) state.closedExternalTasks.set(item.taskId, item);
       return;
     case "stops":
       for (const item of part.items) state.stops.set(item.stopId, item);

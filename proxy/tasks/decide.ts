@@ -1,12 +1,15 @@
 import { z } from "zod";
 import { read, refused } from "../people/refused.ts";
-import type { Actor, Deciders } from "../state/command.ts";
+import type { Actor, Decided, Deciders } from "../state/command.ts";
 import { taskSchema, type Task } from "../state/control-event.ts";
-import type { ControlState, TaskState } from "../state/control-state.ts";
+import { isOwnTask } from "../identity/task-token.ts";
+import { MAX_CLOSED_EXTERNAL, type ControlState, type TaskState } from "../state/control-state.ts";
 
 export interface TaskSettings {
   /** The classes that there are; absent: any name. */
   readonly taskClasses?: readonly string[] | undefined;
+  /** Whether access tokens are accepted, which may name tasks that were not opened here. */
+  readonly externalTasks?: boolean;
 }
 
 export const DEFAULT_TTL_MS = 8 * 3_600_000;
@@ -46,7 +49,11 @@ export function taskDeciders(settings: TaskSettings): Deciders {
       const fault = mayNotOpen(actor, task) ?? outOfReach(actor, task) ?? unknownClass(settings, task) ?? tooMany(state, task, nowMs);
       if (fault) return fault;
       if (state.tasks.has(task.taskId)) return refused(409, "E_CONFLICT", "there is a task of this id");
-      const narrowed = task.servers === undefined && actor.servers ? { ...task, servers: [...actor.servers] } : task;
+      const narrowed = {
+        ...task,
+        ...(task.servers === undefined && actor.servers ? { servers: [...actor.servers] } : {}),
+        ...(task.tools === undefined && actor.tools ? { tools: [...actor.tools] } : {}),
+      };
       return { ok: true, events: [{ kind: "task.opened", task: narrowed }], result: { taskId: task.taskId } };
     },
 
@@ -55,12 +62,28 @@ export function taskDeciders(settings: TaskSettings): Deciders {
       if (!asked.ok) return asked;
       const { taskId, reason } = asked.data;
       const found = state.tasks.get(taskId);
+      if (!found && settings.externalTasks && !isOwnTask(taskId)) return closeExternal(state, actor, taskId, reason, nowMs);
       if (!found) return refused(404, "E_NOT_FOUND", "there is no such task");
       if (!mayClose(actor, found.task)) return refused(403, "E_ROLE", "only the task's own agent, its owner or principal, or an operator may close it");
       const events = isOver(found, nowMs) ? [] : [{ kind: "task.closed" as const, taskId, reason }];
       return { ok: true, events, result: { taskId } };
     },
   };
+}
+
+/** How long it is certain to be remembered that one is over: longer than tokens live that name it. */
+const REMEMBERED_MS = 30 * 24 * 3_600_000;
+
+/** Nobody here knows whose it is, so an operator alone says that it is over. Final: an id that was closed is not opened again. */
+function closeExternal(state: ControlState, actor: Actor, taskId: string, reason: string, nowMs: number): Decided {
+  if (!isOperator(actor)) return refused(403, "E_ROLE", "only an operator may close a task that was not opened here");
+  const result = { taskId };
+  if (state.closedExternalTasks.has(taskId)) return { ok: true, events: [], result };
+  const [oldest] = state.closedExternalTasks.values();
+  if (state.closedExternalTasks.size >= MAX_CLOSED_EXTERNAL && nowMs - oldest!.closedMs < REMEMBERED_MS) {
+    return refused(429, "E_LIMIT", `${MAX_CLOSED_EXTERNAL} tasks of access tokens were closed within 30 days; stop the agent instead`);
+  }
+  return { ok: true, events: [{ kind: "external_task.closed", taskId, reason }], result };
 }
 
 /** Why a task is no longer a credential; null while it is. */
@@ -94,12 +117,15 @@ function mayNotOpen(actor: Actor, task: Task) {
 
 /** A task must not reach further than the credential that opened it. */
 function outOfReach(actor: Actor, task: Task) {
-  const { taskClasses, servers } = actor;
+  const { taskClasses, servers, tools } = actor;
   if (!isOperator(actor) && taskClasses && !taskClasses.includes(task.class)) {
     return refused(403, "E_TASK_CLASS", `this key opens tasks of the class ${taskClasses.join(", ")} alone`);
   }
   if (servers && task.servers?.some((server) => !servers.includes(server))) {
     return refused(403, "E_TASK_SCOPE", `this key is for the servers ${servers.join(", ")} alone`);
+  }
+  if (tools && task.tools?.some((tool) => !tools.includes(tool))) {
+    return refused(403, "E_TASK_SCOPE", `this key is for the tools ${tools.join(", ")} alone`);
   }
   return null;
 }

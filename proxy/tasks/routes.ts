@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { read, refused } from "../people/refused.ts";
-import type { TaskState } from "../state/control-state.ts";
+import type { ClosedExternalTask, TaskState } from "../state/control-state.ts";
 import { actorOf, replyDecided, replyRefused, type ControlApiOptions } from "../state/http.ts";
 import { isOver, maySee } from "./decide.ts";
 import { openTask } from "./open-task.ts";
@@ -32,12 +32,14 @@ const bodySchema = z.strictObject({
 /**
  * Tasks: POST /v1/tasks {class?, agent?, owner?, principal?, workItem?, servers?, tools?, budget?: {calls?, writes?},
  * ttlSeconds?} answers the task and, this once, its token; GET /v1/tasks?agent&state&limit; GET /v1/tasks/:id;
- * POST /v1/tasks/:id/close {reason?}. A caller sees the tasks that it may close, operators and approvers all.
+ * POST /v1/tasks/:id/close {reason?}. A caller sees the tasks that it may close, operators and approvers all. Of tasks that
+ * access tokens name, those that were closed here are known, and listed as `external`.
  */
 export function taskRoutes(app: FastifyInstance, { control, clock }: Pick<ControlApiOptions, "control" | "clock">): void {
   const view = (taskId: string): object => {
     const found = control.state.tasks.get(taskId);
-    return found ? taskView(found, clock.nowMs()) : { taskId };
+    const external = control.state.closedExternalTasks.get(taskId);
+    return found ? taskView(found, clock.nowMs()) : external ? externalView(external) : { taskId };
   };
 
   app.post("/v1/tasks", async (request, reply) => {
@@ -63,7 +65,9 @@ export function taskRoutes(app: FastifyInstance, { control, clock }: Pick<Contro
       .map((found) => taskView(found, nowMs))
       .filter((view) => state === undefined || view.state === state)
       .sort((a, b) => (a.openedAt < b.openedAt ? 1 : -1));
-    return { tasks: tasks.slice(0, limit), more: tasks.length > limit };
+    const seesAll = actor.taskId === undefined && actor.roles.some((role) => role !== "agent") && agent === undefined && (state ?? "closed") === "closed";
+    const external = seesAll ? [...control.state.closedExternalTasks.values()].reverse().slice(0, limit).map(externalView) : [];
+    return { tasks: tasks.slice(0, limit), external, more: tasks.length > limit };
   });
 
   app.get<{ Params: { id: string } }>("/v1/tasks/:id", async (request, reply) => {
@@ -82,6 +86,10 @@ export function taskRoutes(app: FastifyInstance, { control, clock }: Pick<Contro
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString();
+
+export function externalView({ taskId, closedMs, closedBy, reason }: ClosedExternalTask) {
+  return { taskId, state: "closed" as const, external: true as const, closedAt: iso(closedMs), closedBy, reason };
+}
 
 /** A task as people and agents see it; its token's hash stays here. */
 export function taskView(state: TaskState, nowMs: number) {

@@ -7,16 +7,19 @@ import { startFixtureProcess } from "../support/mcp-fixture.ts";
 import { formatTable } from "../support/table.ts";
 import { countChecks, requirementSets, runSuite, type RequirementSet, type SuiteResult } from "./suite.ts";
 import { runTransports } from "./transports.ts";
+import { runUpstreamSide } from "./upstream-side.ts";
 import { startTarget, targetNames, type TargetName } from "./targets.ts";
 
 const help = `Usage: npm run conformance -- [options]
 
 Runs the server scenarios that the protocol revisions ${requirementSets.join(" and ")} require.
 Exits with 1 unless every target passes all of them. With --transports, tries every pair of a client's and a server's transport
-and era through the proxy instead, and says what passes, and why the rest can't.
+and era through the proxy instead, and says what passes, and why the rest can't. With --client, runs the suite's scenarios for
+clients against the proxy's upstream side, where it has tokens issued for servers that want OAuth.
 
   --only <target>  run one target: ${targetNames.join(", ")} (default: direct and proxy)
   --transports     the table of transports and eras
+  --client         the table of OAuth toward servers
   --json           print the results as JSON
   --help           show this`;
 
@@ -29,7 +32,7 @@ interface Run {
 }
 
 const { values } = parseArgs({
-  options: { only: { type: "string" }, json: { type: "boolean" }, transports: { type: "boolean" }, help: { type: "boolean" } },
+  options: { only: { type: "string" }, json: { type: "boolean" }, transports: { type: "boolean" }, client: { type: "boolean" }, help: { type: "boolean" } },
 });
 if (values.help) {
   console.log(help);
@@ -38,6 +41,14 @@ if (values.help) {
 if (values.transports) {
   const { table, json, complete } = await runTransports();
   console.log(values.json ? JSON.stringify(json, null, 2) : table);
+  process.exit(complete ? 0 : 1);
+}
+if (values.client) {
+  const folder = await mkdtemp(join(tmpdir(), "signalbox-conformance-"));
+  const { table, json, complete } = await runUpstreamSide(folder);
+  console.log(values.json ? JSON.stringify(json, null, 2) : table);
+  if (complete) await rm(folder, { recursive: true, force: true });
+  else console.error(`The suite's own results are in ${folder}`);
   process.exit(complete ? 0 : 1);
 }
 const targets = targetNames.filter((name) => (values.only ? name === values.only : name !== "passthrough"));

@@ -17,6 +17,7 @@ export interface Check {
   id: string;
   status: "SUCCESS" | "FAILURE" | "WARNING" | "SKIPPED" | "INFO";
   errorMessage?: string;
+  description?: string;
 }
 
 export interface SuiteResult {
@@ -55,6 +56,21 @@ async function runProcess(args: string[], logFile: string): Promise<void> {
   child.stderr.pipe(log, { end: false });
   await new Promise<void>((resolve, reject) => child.once("error", reject).once("close", () => resolve()));
   await finished(log.end());
+}
+
+/** Every client scenario that the newest set names, those too that it does not score. */
+export async function clientScenarios(): Promise<string[]> {
+  const file = await readFile(join(suiteFolder, "requirements", `${requirementSets.at(-1)}.yaml`), "utf8");
+  const { client, not_scored: unscored } = parse(file) as { client: string[]; not_scored: { scenario: string; leg: string }[] };
+  return [...client, ...unscored.filter(({ leg }) => leg === "client").map(({ scenario }) => scenario)];
+}
+
+/** Runs one client scenario with `command` as the client; its checks, or none where it broke off. */
+export async function runScenario(scenario: string, command: string, folder: string): Promise<Check[]> {
+  await mkdir(folder, { recursive: true });
+  await runProcess(["client", "--command", command, "--scenario", scenario, "--timeout", "120000", "-o", folder], join(folder, "output.log"));
+  const found = (await readdir(folder, { recursive: true })).find((file) => file.endsWith("checks.json"));
+  return found === undefined ? [] : (JSON.parse(await readFile(join(folder, found), "utf8")) as Check[]);
 }
 
 async function requiredScenarios(set: RequirementSet): Promise<string[]> {

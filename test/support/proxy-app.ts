@@ -9,6 +9,8 @@ import type { PayloadSink } from "../../collector/payload/payload.ts";
 import { proxyConfigSchema } from "../../proxy/config.ts";
 import type { ControlPlane } from "../../proxy/control-plane.ts";
 import type { Authentication } from "../../proxy/identity/identity.ts";
+import { createKeyAuthenticator } from "../../proxy/identity/key-authenticator.ts";
+import type { KeyEntry } from "../../proxy/identity/keys-file.ts";
 import type { DecisionInput, DecisionResult, PolicySet } from "../../proxy/policy/decision.ts";
 import { serverEntrySchema, type ServerEntry } from "../../proxy/registry/server-entry.ts";
 import { createResourceServer } from "../../proxy/identity/oauth/resource-server.ts";
@@ -20,6 +22,7 @@ import type { AnswerHandling } from "../../proxy/relay/answer-handling.ts";
 import { createProxyApp } from "../../proxy/server.ts";
 import type { Control } from "../../proxy/state/command.ts";
 import { createLocalControl } from "../../proxy/state/local-control.ts";
+import type { TlsOptions } from "../../proxy/transport/tls.ts";
 import { createUpstreamCredentials } from "../../proxy/upstream/credentials/credentials.ts";
 import { createUpstreams } from "../../proxy/upstream/upstreams.ts";
 import { memoryAudit, type MemoryAudit } from "./memory-audit.ts";
@@ -32,6 +35,8 @@ export interface TestProxy {
   readonly control: Control;
   stop(): Promise<void>;
   drain(graceMs: number): Promise<void>;
+  /** As if files had changed: these instead of what was said at the start. */
+  change(options: Pick<Partial<TestProxyOptions>, "servers" | "decide" | "policies" | "keys">): void;
 }
 
 export interface TestProxyOptions {
@@ -48,6 +53,9 @@ export interface TestProxyOptions {
   readonly payloads?: PayloadSink;
   readonly limits?: readonly unknown[];
   readonly clock?: Clock;
+  readonly tls?: TlsOptions;
+  /** Keys as files hold them, instead of `testKeys`. */
+  readonly keys?: readonly KeyEntry[];
   /** For fetching keys and asking issuers, where `config.oauth` names some. */
   readonly fetch?: typeof fetch;
 }
@@ -62,13 +70,15 @@ export async function startProxyApp(options: TestProxyOptions): Promise<TestProx
   const audit = options.audit ?? memoryAudit();
   const control = options.control ?? createLocalControl();
   const clock = options.clock ?? systemClock;
-  const entries = options.servers.map((server) => serverEntrySchema.parse(server) as ServerEntry);
+  const entriesOf = (servers: readonly unknown[]) => servers.map((server) => serverEntrySchema.parse(server) as ServerEntry);
+  const entries = entriesOf(options.servers);
+  let plane = controlPlaneOf(entries, options, control);
   const upstreams = createUpstreams({ dataDir: "", env: options.env ?? {}, stdioSocket: options.stdioSocket ?? "" });
   const config = proxyConfigSchema.parse({ ...options.config });
   const { oauth } = config;
   const app = createProxyApp({
     config,
-    controlPlane: controlPlaneOf(entries, options, control),
+    controlPlane: () => plane(),
     control,
     audit,
     clock,
@@ -81,17 +91,19 @@ export async function startProxyApp(options: TestProxyOptions): Promise<TestProx
       : {}),
     ...(options.handling ? { handling: options.handling } : {}),
     ...(options.payloads ? { payloads: options.payloads } : {}),
+    ...(options.tls ? { tls: options.tls } : {}),
     heldArguments: createHeldArguments({ directory: mkdtempSync(join(tmpdir(), "signalbox-held-")), control, clock: systemClock, logger: silentLogger }),
   });
   await app.listen({ host: "127.0.0.1", port: 0 });
   const { port } = app.server.address() as AddressInfo;
-  const baseUrl = `http://127.0.0.1:${port}`;
+  const baseUrl = `${options.tls ? "https" : "http"}://127.0.0.1:${port}`;
   return {
     url: `${baseUrl}/mcp/${entries[0]?.name ?? ""}`,
     baseUrl,
     audit,
     control,
     drain: (graceMs) => app.drain(graceMs),
+    change: (options_) => void (plane = controlPlaneOf(options_.servers ? entriesOf(options_.servers) : entries, { ...options, ...options_ }, control)),
     stop: async () => {
       await app.close();
       await upstreams.stop();
@@ -99,7 +111,7 @@ export async function startProxyApp(options: TestProxyOptions): Promise<TestProx
   };
 }
 
-function controlPlaneOf(entries: readonly ServerEntry[], { decide, policies, limits = [] }: Pick<TestProxyOptions, "decide" | "policies" | "limits">, control: Control): () => ControlPlane {
+function controlPlaneOf(entries: readonly ServerEntry[], { decide, policies, keys, limits = [] }: Pick<TestProxyOptions, "decide" | "policies" | "limits" | "keys">, control: Control): () => ControlPlane {
   const plane: ControlPlane = {
     registry: { revision: "r1", servers: new Map(entries.map((entry) => [entry.name, entry])) },
     limits: limitSetOf(limits.map((limit) => limitSchema.parse(limit))),
@@ -110,7 +122,7 @@ function controlPlaneOf(entries: readonly ServerEntry[], { decide, policies, lim
       mayAllow: (input) => (decide?.(input).decision ?? "allow") !== "deny",
       requirements: () => [],
     },
-    authenticator: createTaskAuthenticator({ authenticate: (authorization, apiKey) => whois(authorization?.replace(/^Bearer /, "") ?? apiKey) }, control),
+    authenticator: createTaskAuthenticator(keys ? createKeyAuthenticator(keys, { defaultTaskClass: "unassigned" }) : { authenticate: (authorization, apiKey) => whois(authorization?.replace(/^Bearer /, "") ?? apiKey) }, control),
   };
   return () => plane;
 }

@@ -13,7 +13,7 @@ export interface StubUpstream {
   /** Resolves when the client of a request has closed its connection. */
   readonly abandoned: Promise<void>;
   /** How the next requests are answered. */
-  answer: (request: UpstreamRequest, response: ServerResponse) => void;
+  answer: (request: UpstreamRequest, response: ServerResponse, path?: string) => void;
   stop(): Promise<void>;
 }
 
@@ -29,7 +29,7 @@ export async function startStubUpstream(): Promise<StubUpstream> {
     request.on("end", () => {
       const seen = { method: request.method ?? "", headers: request.headers, body: Buffer.concat(chunks).toString("utf8") };
       stub.requests.push(seen);
-      stub.answer(seen, response);
+      stub.answer(seen, response, request.url);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -17,10 +17,12 @@ export interface Use {
 
 /** An identity that tool calls are made with: a caller's, or the proxy's own at an upstream. */
 export interface IdentityLine {
-  readonly kind: "api_key" | "upstream" | "access_tokens" | "task_tokens" | "anonymous";
+  readonly kind: "api_key" | "upstream" | "access_tokens" | "task_tokens" | "client_certificates" | "anonymous";
   readonly name: string;
   /** Whose it is: the agent of a key, the servers of an upstream's credential. */
   readonly of: readonly string[];
+  /** What a key is limited to besides policy; an absent member is no limit. Empty for anything else. */
+  readonly scope: { readonly servers?: readonly string[]; readonly tools?: readonly string[]; readonly taskClasses?: readonly string[] };
   /** When it was made or last replaced; null where nobody wrote it down, or each is made anew. */
   readonly rotatedAt: string | null;
   readonly ageDays: number | null;
@@ -62,24 +64,29 @@ export interface IdentitiesOptions {
 }
 
 const DAY_MS = 86_400_000;
-const kinds = ["access_tokens", "task_tokens", "anonymous"] as const;
+const kinds = ["access_tokens", "task_tokens", "client_certificates", "anonymous"] as const;
 
 /** Pure. What needs somebody's attention comes first. */
 export function listIdentities({ keys, servers, uses, keyRotationDays, nowMs }: IdentitiesOptions): IdentityLine[] {
   const ofKind = kinds.flatMap((kind): IdentityLine[] => {
     const used = uses?.filter((use) => use.credential === kind) ?? [];
     if (used.length === 0) return [];
-    return [{ kind, name: kind, of: [], rotatedAt: null, ageDays: null, rotateEveryDays: null, dueInDays: null, state: kind === "anonymous" ? "undated" : "short-lived", ...sum(used) }];
+    return [{ kind, name: kind, of: [], scope: {}, rotatedAt: null, ageDays: null, rotateEveryDays: null, dueInDays: null, state: kind === "anonymous" || kind === "client_certificates" ? "undated" : "short-lived", ...sum(used) }];
   });
   const ofKeys = keys.map((key): IdentityLine => {
     const ageDays = Math.floor((nowMs - Date.parse(key.createdAt)) / DAY_MS);
     const over = key.revoked ? "revoked" : key.expiresAt !== undefined && Date.parse(key.expiresAt) <= nowMs ? "expired" : null;
     const dueInDays = over === null ? keyRotationDays - ageDays : null;
     const state = over ?? (dueInDays! < 0 ? "overdue" : "valid");
-    return { kind: "api_key", name: key.id, of: [key.agent], rotatedAt: key.createdAt.slice(0, 10), ageDays, rotateEveryDays: keyRotationDays, dueInDays, state, ...sum(uses && uses.filter((use) => use.credential === key.id)) };
+    return { kind: "api_key", name: key.id, of: [key.agent], scope: scopeOf(key), rotatedAt: key.createdAt.slice(0, 10), ageDays, rotateEveryDays: keyRotationDays, dueInDays, state, ...sum(uses && uses.filter((use) => use.credential === key.id)) };
   });
   const lines = [...ofUpstreams(servers, uses, nowMs), ...ofKeys, ...ofKind];
   return lines.sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state));
+}
+
+function scopeOf({ servers, tools, taskClass, taskClasses }: KeyEntry): IdentityLine["scope"] {
+  const classes = taskClasses ?? (taskClass === undefined ? undefined : [taskClass]);
+  return { ...(servers ? { servers } : {}), ...(tools ? { tools } : {}), ...(classes ? { taskClasses: classes } : {}) };
 }
 
 const order: readonly IdentityLine["state"][] = ["overdue", "undated", "valid", "short-lived", "expired", "revoked"];
@@ -101,6 +108,7 @@ function ofUpstreams(servers: Iterable<ServerEntry>, uses: readonly Use[] | null
       kind: "upstream",
       name,
       of: entries.map((entry) => entry.name).sort(),
+      scope: {},
       rotatedAt: oldest?.rotatedAt ?? null,
       ageDays: oldest?.ageDays ?? null,
       rotateEveryDays: intervals.length === 0 ? null : Math.min(...intervals),

@@ -2,14 +2,9 @@ import { isOver } from "../../tasks/decide.ts";
 import type { TaskState } from "../../state/control-state.ts";
 import type { Authentication, Identity } from "../identity.ts";
 
-/** As this proxy makes them; a token that names one that is not known here names one that was forgotten, and so is over. */
-const ownTaskId = /^tk-[0-9a-f]{16}$/;
-
-export const isOwnTask = (taskId: string): boolean => ownTaskId.test(taskId);
-
 /**
  * The identity of a token that names a task which was opened here: within what both allow, and for as long as both last.
- * Pure.
+ * One that is not known here was forgotten, and so is over. Pure.
  */
 export function inRegisteredTask(identity: Identity, state: TaskState | undefined, nowMs: number): Authentication {
   if (state === undefined) return { ok: false, why: "task_closed" };

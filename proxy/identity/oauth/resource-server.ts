@@ -14,7 +14,8 @@ import type { JsonObject } from "./fetch-json.ts";
 import { createIntrospector } from "./introspect.ts";
 import { IssuerKeys } from "./issuer-keys.ts";
 import type { PresentedToken } from "./presented-token.ts";
-import { inRegisteredTask, isOwnTask } from "./registered-task.ts";
+import { isOwnTask } from "../task-token.ts";
+import { inRegisteredTask } from "./registered-task.ts";
 import { createScopeRules } from "./scopes.ts";
 import { TokenCache } from "./token-cache.ts";
 import { verifyJwt, type Verified } from "./verify-jwt.ts";
@@ -69,8 +70,8 @@ const REFUSED_FOR_MS = 5000;
 /** At once; beyond it the answer is to try again. */
 const MAX_CHECKING = 256;
 
-const fault = (why: TokenFault | "task_expired"): Authentication => Object.freeze({ ok: false, why });
-const faults = { invalid: fault("token_invalid"), expired: fault("token_expired"), audience: fault("token_audience"), unavailable: fault("unavailable"), taskExpired: fault("task_expired") } as const;
+const fault = (why: TokenFault | "task_closed" | "task_expired"): Authentication => Object.freeze({ ok: false, why });
+const faults = { invalid: fault("token_invalid"), expired: fault("token_expired"), audience: fault("token_audience"), unavailable: fault("unavailable"), taskClosed: fault("task_closed"), taskExpired: fault("task_expired") } as const;
 
 export function createResourceServer(options: ResourceServerOptions): ResourceServer {
   const { config, control, clock, logger } = options;
@@ -97,6 +98,7 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     if (nowMs >= facts.taskExpiresMs) return faults.taskExpired;
     const { taskId } = facts.identity;
     if (taskId === "") return found.accepted;
+    if (control.state.closedExternalTasks.has(taskId)) return faults.taskClosed;
     const task = control.state.tasks.get(taskId);
     if (task === undefined && !isOwnTask(taskId)) return found.accepted;
     if (found.inTask?.task !== task || found.inTask === null || (task && nowMs >= task.task.expiresMs)) {

@@ -17,7 +17,7 @@ let store: TestStore;
 
 const server = (name: string, more: object) => ({ name, version: "1", lifecycle: "approved", endpoint: { transport: "streamable-http", url: "https://upstream.example/mcp" }, ...more });
 const key = (agent: string, days: number, more: object = {}) => ({ ...createKey({ agent, principal: agent, nowMs: now - days * day }).entry, ...more });
-const keys = { old: key("release", 100), young: key("triage", 5), gone: key("triage", 50, { revoked: true }), over: key("ops", 50, { expiresAt: new Date(now - day).toISOString() }) };
+const keys = { old: key("release", 100, { servers: ["tickets", "boards"], tools: ["read"], taskClass: "release" }), young: key("triage", 5), gone: key("triage", 50, { revoked: true }), over: key("ops", 50, { expiresAt: new Date(now - day).toISOString() }) };
 
 function write(storeUrl: string): void {
   mkdirSync(join(dir, "registry"), { recursive: true });
@@ -45,6 +45,7 @@ beforeAll(async () => {
     call("helper", "tickets", "at-fedcba9876543210", 1),
     call("triage", "files", "tk-0123456789abcdef", 6),
     call("guest", "files", "(anonymous)", 7),
+    call("build", "files", "x5-0123456789abcdef", 8),
     call("triage", "wiki", keys.young.id, 24 * 40),
   ]);
 });
@@ -72,6 +73,7 @@ test("says of each identity whose it is, how old, who used it and what is overdu
     ["upstream", "tracker", "overdue", 113, -23, 4, "helper,release,triage"],
     ["api_key", "release", "overdue", 100, -10, 2, "release"],
     ["upstream", "wiki-client", "undated", null, null, 0, ""],
+    ["client_certificates", "client_certificates", "undated", null, null, 1, "build"],
     ["anonymous", "anonymous", "undated", null, null, 1, "guest"],
     ["api_key", "triage", "valid", 5, 85, 0, ""],
     ["access_tokens", "access_tokens", "short-lived", null, null, 2, "helper,triage"],
@@ -80,13 +82,15 @@ test("says of each identity whose it is, how old, who used it and what is overdu
     ["api_key", "triage", "revoked", 50, null, 0, ""],
   ]);
   expect(identities[0]).toMatchObject({ of: ["boards", "tickets"], rotatedAt: "2026-08-01", rotateEveryDays: 90, lastUsedMs: now - hour });
+  expect(identities.filter(({ kind }) => kind === "api_key").map(({ scope }) => scope)).toEqual([{ servers: ["tickets", "boards"], tools: ["read"], taskClasses: ["release"] }, {}, {}, {}]);
   expect((await listed("--days", "60")).identities.find((i) => i.name === "wiki-client")).toMatchObject({ calls: 1, agents: ["triage"] });
 });
 
 test("the table has the same, and no secret; without the store the ages are told all the same", async () => {
   write("http://127.0.0.1:9");
   const table = await run();
-  expect(table).toMatch(/tracker +boards,tickets +2026-08-01 +113 d +90 d +overdue by 23 d +\?/);
+  expect(table).toMatch(/tracker +boards,tickets +- +2026-08-01 +113 d +90 d +overdue by 23 d +\?/);
+  expect(table).toMatch(/release +servers tickets,boards; tools read; task classes release +2026-/);
   expect(table).toContain("The store did not answer");
   expect(table).not.toContain("sha256:");
 });

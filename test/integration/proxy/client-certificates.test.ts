@@ -91,10 +91,10 @@ test("a credential that the caller sends itself goes before it", async () => {
 });
 
 test.each([
-  ["no address", { trustedProxies: [] }],
   ["a name for an address", { trustedProxies: ["proxy.example.org"] }],
   ["a range that is too wide a number", { trustedProxies: ["10.0.0.0/33"] }],
   ["a client that is known by two things", { clients: [{ uri: "spiffe://a/b", commonName: "c", agent: "x" }] }],
+  ["a name with a wildcard", { clients: [{ dns: "*.example.org", agent: "x" }] }],
   ["a client that is known by nothing", { clients: [{ agent: "x" }] }],
 ])("%s is refused", async (_, more) => {
   await start();

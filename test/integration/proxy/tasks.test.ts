@@ -4,6 +4,7 @@ import { afterEach, expect, test } from "vitest";
 import { createStoreClient, type Store } from "../../../collector/store/client.ts";
 import type { ControlEvent } from "../../../proxy/state/control-event.ts";
 import { toRow } from "../../../proxy/state/publish-events.ts";
+import { startAuthorizationServer, type AuthorizationServer } from "../../support/authorization-server.ts";
 import { signalbox } from "../../support/run-command.ts";
 import type { Stack } from "../../support/stack.ts";
 import { waitFor } from "../../support/wait.ts";
@@ -11,6 +12,7 @@ import { connectToEach, startControlStack, type Connection } from "./control-api
 
 let stack: Stack | undefined;
 let store: Store | undefined;
+let as: AuthorizationServer | undefined;
 let connections: Connection[] = [];
 afterEach(async () => {
   await Promise.all(connections.map((c) => c.close().catch(() => undefined)));
@@ -18,6 +20,8 @@ afterEach(async () => {
   await store?.close();
   store = undefined;
   await stack?.stop();
+  await as?.stop();
+  as = undefined;
 });
 
 const ops = () => stack!.keys.get("ops")!;
@@ -36,6 +40,26 @@ test("a task's token is good on every worker as soon as it is given out, and on 
     await one.ask("POST", `/v1/tasks/${body.task.taskId}/close`, body.token, {});
     expect([(await callWith(one, body.token)).status, (await callWith(other, body.token)).status]).toEqual([401, 401]);
   }
+});
+
+test("a task that access tokens name is closed on every worker, for the tokens that there are and those that are issued later", async () => {
+  as = await startAuthorizationServer();
+  stack = await startControlStack({ config: { proxy: { oauth: { issuers: [{ issuer: as.issuer, prefix: "idp:" }] } } } });
+  connections = await connectToEach(stack, 2);
+  const now = Math.floor(Date.now() / 1000);
+  const claims = { iss: as.issuer, sub: "ana", client_id: "bot", aud: `${stack.proxyUrl}/mcp/fixture`, iat: now, exp: now + 300 };
+  const inDetails = { authorization_details: [{ type: "signalbox_task", identifier: "T-1" }] };
+  const issued = { claim: await as.sign({ ...claims, task: { id: "T-1", class: "triage" } }), details: await as.sign({ ...claims, ...inDetails }), other: await as.sign({ ...claims, task: "T-2" }) };
+  const statuses = async (token: string) => (await Promise.all(connections.map((one) => callWith(one, token)))).map(({ status }) => status);
+  for (const token of Object.values(issued)) expect(await statuses(token)).toEqual([502, 502]);
+
+  const run = (...args: string[]) => signalbox(["--config", stack!.configFile, "task", ...args], { cwd: stack!.dir, env: { SIGNALBOX_KEY: ops() } });
+  expect((await connections[0]!.ask("POST", "/v1/tasks/idp:T-1/close", build(), {})).status).toBe(403);
+  expect((await run("close", "idp:T-1", "--reason", "done")).stdout).toContain("access tokens that name it are refused");
+  for (const token of [issued.claim, issued.details, await as.sign({ ...claims, iat: now + 1, task: "T-1" })]) expect(await statuses(token)).toEqual([401, 401]);
+  expect(await statuses(issued.other)).toEqual([502, 502]);
+  expect(JSON.parse((await run("list", "--json")).stdout)).toMatchObject({ tasks: [], external: [{ taskId: "idp:T-1", state: "closed", closedBy: "ops@example.com", reason: "done" }] });
+  expect((await run("list")).stdout).toMatch(/idp:T-1 +closed +\(of access tokens\)/);
 });
 
 test("a task that expires is over on every worker, and not before", async () => {

@@ -28,7 +28,7 @@ it("keys create prints a key once, and keys list its id, roles and state", async
   const [key] = await run(cwd, "create", "--agent", "build", "--principal", "ci", "--ttl-days", "30");
   expect(key).toMatch(/^sbx_/);
   expect(readFileSync(join(cwd, ".signalbox/keys.yaml"), "utf8")).not.toContain(key);
-  expect((await run(cwd, "list"))[1]!.split(/ {2,}/)).toEqual([key!.split("_")[1], "build", "ci", "agent", "-", "any", "2026-06-01", "2026-07-01", "valid"]);
+  expect((await run(cwd, "list"))[1]!.split(/ {2,}/)).toEqual([key!.split("_")[1], "build", "ci", "agent", "-", "any", "any", "2026-06-01", "2026-07-01", "valid"]);
 });
 
 it("keys create gives the roles that were asked for, and no others", async () => {
@@ -51,14 +51,14 @@ it("keys revoke ends a key, may be repeated, and says so of an id that is not th
 
 it("keys rotate: both keys are good while they overlap, and then the new one alone, like the old one in all else", async () => {
   const cwd = project();
-  const [old] = await run(cwd, "create", "--agent", "build", "--principal", "ci", "--ttl-days", "30", "--servers", "tickets", "files", "--task-class", "triage");
+  const [old] = await run(cwd, "create", "--agent", "build", "--principal", "ci", "--ttl-days", "30", "--servers", "tickets", "files", "--tools", "search", "--task-class", "triage", "--task-classes", "triage", "review");
   const id = old!.split("_")[1]!;
   const [key, said] = await run(cwd, "rotate", id, "--overlap", "2h");
   expect(said).toContain(`takes the place of ${id}, which is good until 2026-06-01T02:00:00.000Z`);
   const authenticator = createKeyAuthenticator(loadKeys(join(cwd, ".signalbox/keys.yaml")), { defaultTaskClass: "" });
   const who = (credential: string, atMs: number) => authenticator.authenticate(undefined, credential, atMs);
   const begin = Date.UTC(2026, 5, 1);
-  const like = { agent: "build", principal: "ci", servers: ["tickets", "files"], taskClass: "triage" };
+  const like = { agent: "build", principal: "ci", servers: ["tickets", "files"], tools: ["search"], taskClass: "triage", taskClasses: ["triage", "review"] };
   for (const one of [old!, key!]) expect(who(one, begin + 2 * 3_600_000 - 1)).toMatchObject({ ok: true, identity: like });
   expect(who(old!, begin + 2 * 3_600_000)).toEqual({ ok: false, why: "expired" });
   expect(who(key!, begin + 30 * 86_400_000 - 1).ok).toBe(true);

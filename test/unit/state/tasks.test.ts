@@ -6,9 +6,10 @@ import { createTaskAuthenticator } from "../../../proxy/identity/task-authentica
 import { isInScope } from "../../../proxy/identity/task-scope.ts";
 import type { Actor } from "../../../proxy/state/command.ts";
 import type { Task } from "../../../proxy/state/control-event.ts";
-import { ControlState } from "../../../proxy/state/control-state.ts";
+import { ControlState, MAX_CLOSED_EXTERNAL } from "../../../proxy/state/control-state.ts";
 import { createDeciders } from "../../../proxy/state/deciders.ts";
 import { createLocalControl } from "../../../proxy/state/local-control.ts";
+import { restorePart, snapshotParts, type SnapshotPart } from "../../../proxy/state/snapshot.ts";
 import { openTask, type TaskRequest } from "../../../proxy/tasks/open-task.ts";
 import { aTask, build, operator } from "./scratch.ts";
 
@@ -95,7 +96,7 @@ describe("a task's token", () => {
 
 describe("opening a task", () => {
   const inTask: Actor = { ...build, taskId: "tk-0" };
-  const scoped: Actor = { ...build, servers: ["files", "wiki"], taskClasses: ["triage"] };
+  const scoped: Actor = { ...build, servers: ["files", "wiki"], tools: ["read", "search"], taskClasses: ["triage"] };
   const table: [string, Actor, TaskRequest, string][] = [
     ["an agent, for itself", build, { class: "triage" }, "ok"],
     ["an agent, naming itself", build, { class: "triage", agent: "build", principal: "ci", owner: "ci" }, "ok"],
@@ -108,6 +109,8 @@ describe("opening a task", () => {
     ["a key of one class, in it", scoped, { class: "triage" }, "ok"],
     ["a key of one class, in another", scoped, { class: "release" }, "E_TASK_CLASS"],
     ["a key of some servers, for one of them", scoped, { class: "triage", servers: ["wiki"] }, "ok"],
+    ["a key of some tools, for one of them", scoped, { class: "triage", tools: ["read"] }, "ok"],
+    ["a key of some tools, for others", scoped, { class: "triage", tools: ["read", "write"] }, "E_TASK_SCOPE"],
     ["a key of some servers, for others", scoped, { class: "triage", servers: ["wiki", "mail"] }, "E_TASK_SCOPE"],
     ["no class", build, {}, "E_COMMAND"],
     ["eight days", build, { class: "triage", ttlMs: 8 * day }, "E_COMMAND"],
@@ -125,7 +128,7 @@ describe("opening a task", () => {
   it("by a key of some servers reaches no further than the key", async () => {
     const { open, control } = world();
     const { taskId } = await open(scoped, { class: "triage" });
-    expect(control.state.tasks.get(taskId)!.task.servers).toEqual(["files", "wiki"]);
+    expect(control.state.tasks.get(taskId)!.task).toMatchObject({ servers: ["files", "wiki"], tools: ["read", "search"] });
   });
 
   it("has a class that the configuration knows, where it names any", async () => {
@@ -190,4 +193,36 @@ it("tasks that are over make room for others, and open ones never do", () => {
   opened(2, 500);
   for (let n = 3; n <= 10_001; n++) opened(n, 5000);
   expect([state.tasks.size, state.tasks.has("tk-1"), state.tasks.has("tk-2"), state.taskByToken.has(hash(2))]).toEqual([10_000, true, false, false]);
+});
+
+describe("a task of somebody else's, which access tokens name", () => {
+  const external = (clock = manualClock(start)) => {
+    const control = createLocalControl({ clock, deciders: createDeciders({ externalTasks: true }) });
+    return { clock, control, close: (actor: Actor, taskId: string) => control.submit({ kind: "task.close", taskId, reason: "done" }, actor) };
+  };
+
+  it("is closed by an operator alone, once, and stays closed in every copy of the state", async () => {
+    const { control, close } = external();
+    expect(await close(build, "T-1")).toMatchObject({ ok: false, code: "E_ROLE" });
+    expect(await close(operator, "T-1")).toMatchObject({ ok: true, events: [{ kind: "external_task.closed", taskId: "T-1" }] });
+    expect(await close(operator, "T-1")).toMatchObject({ ok: true, events: [] });
+    const copy = new ControlState();
+    for (const part of snapshotParts(control.state)) restorePart(copy, JSON.parse(JSON.stringify(part)) as SnapshotPart);
+    expect([...copy.closedExternalTasks.values()]).toEqual([{ taskId: "T-1", closedMs: start, closedBy: operator.principal, reason: "done" }]);
+  });
+
+  it("is not taken for one of this proxy's, and is none where no tokens are accepted", async () => {
+    expect(await external().close(operator, "tk-0123456789abcdef")).toMatchObject({ ok: false, code: "E_NOT_FOUND" });
+    expect(await world().close(operator, "T-1")).toMatchObject({ ok: false, code: "E_NOT_FOUND" });
+  });
+
+  it("is remembered for thirty days before another takes its place", () => {
+    const state = new ControlState();
+    for (let i = 1; i <= MAX_CLOSED_EXTERNAL; i++) state.apply({ seq: i, atMs: start, by: "ops", event: { kind: "external_task.closed", taskId: `T-${i}`, reason: "" } });
+    const decide = (nowMs: number) => createDeciders({ externalTasks: true })["task.close"]!(state, { kind: "task.close", taskId: "T-new" }, { actor: operator, nowMs, newId: () => "" });
+    expect(decide(start + 30 * day - 1)).toMatchObject({ ok: false, code: "E_LIMIT" });
+    expect(decide(start + 30 * day)).toMatchObject({ ok: true });
+    state.apply({ seq: MAX_CLOSED_EXTERNAL + 1, atMs: start + 30 * day, by: "ops", event: { kind: "external_task.closed", taskId: "T-new", reason: "" } });
+    expect([state.closedExternalTasks.size, state.closedExternalTasks.has("T-1"), state.closedExternalTasks.has("T-2")]).toEqual([MAX_CLOSED_EXTERNAL, false, true]);
+  });
 });
