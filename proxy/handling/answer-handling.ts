@@ -248,7 +248,7 @@ function stubbed(call: Call, upstream: Buffer | null, kept: Parameters<typeof st
 
 function keptEnding(answer: AnswerMessage): Ending {
   const { value, member } = answer;
-  const facts = { kind: member, answers: true, id: "", isError: value.isError === true, resultType: "", errorCode: member === "error" ? String(value.code) : "" };
+  const facts = { kind: member, answers: true, id: "", method: "", isError: value.isError === true, resultType: "", errorCode: member === "error" ? String(value.code) : "" };
   return endingOf(facts, 200, true);
 }
 

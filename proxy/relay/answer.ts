@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
+import { isQuestion } from "../era/bridge/questions.ts";
 import { EventSplitter, eventData, withEventData } from "../transport/event-stream.ts";
 import { MessageScan, type MessageFacts } from "../transport/message-scan.ts";
 import * as rpc from "../transport/rpc-error.ts";
@@ -131,7 +132,8 @@ export class AnswerRelay {
       call.answer = this.#tap?.take(JSON_TYPE) ?? null;
       const ending = endingOf(facts, this.#status, true);
       this.#record(() => (call.message === null ? this.#appendResumed(facts, ending) : this.#exchange.record(ending)));
-    } else if (this.#gate === null) this.#release();
+    } else if (facts?.kind === "request") this.#passRequest(facts);
+    else if (this.#gate === null) this.#release();
     this.#digest = null;
     this.#tap?.reset();
   }
@@ -141,7 +143,8 @@ export class AnswerRelay {
     const isMessage = facts !== null && (facts.answers || facts.kind === "none");
     if (!isMessage) {
       this.#arrived();
-      if (this.#gate === null) this.#release();
+      if (facts?.kind === "request") this.#passRequest(facts);
+      else if (this.#gate === null) this.#release();
       return;
     }
     const event = Buffer.concat(this.#arriving.splice(0));
@@ -158,6 +161,13 @@ export class AnswerRelay {
       call.resultDigest = resultDigest;
       return this.#appendResumed(facts, e);
     });
+  }
+
+  /** A notification passes. What the server asks the client, as servers of the older protocol do, is on record before. */
+  #passRequest({ id, method }: MessageFacts): void {
+    const name = method.slice(1, -1);
+    if (id !== "" && isQuestion(name)) this.#record(() => this.#exchange.appendQuestion(name, id.replace(/^"|"$/g, "")));
+    else if (this.#gate === null) this.#release();
   }
 
   #noteAnswer(): void {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AuditLog, Intent } from "../../collector/audit/audit-log.ts";
 import type { Clock } from "../../collector/kernel/clock.ts";
+import type { DraftRecord } from "../../collector/record/call-record.ts";
 import type { Logger } from "../../collector/kernel/log.ts";
 import type { ProxyConfig } from "../config.ts";
 import type { ControlPlane } from "../control-plane.ts";
@@ -27,6 +28,7 @@ import type { ActiveExchanges } from "./active.ts";
 import type { CallPayloads } from "./payloads.ts";
 import { refusalBody, refusals, rulingBody, rulingStatus, type Refusal } from "./refusal.ts";
 import type { SessionBinding } from "./session-binding.ts";
+import { newSpanId } from "./trace.ts";
 import { continuesUnrecorded, recordOrCount } from "./unrecorded.ts";
 
 /** What every message of a worker is relayed with. */
@@ -136,16 +138,26 @@ export class Exchange {
     this.#recorded = true;
   }
 
+  /**
+   * A record of its own for what the server asks its client in the middle of a call: under the call's span, and without what
+   * is the call's alone. The client's answer is a message, and has the next one.
+   */
+  appendQuestion(method: string, rpcId: string): Recorded {
+    const { call, response } = this;
+    const draft = call.draft({ outcome: "ok", httpStatus: response.statusCode });
+    return this.#append({ ...draft, method, rpcId, tool: "", prompt: "", resourceUri: "", effect: "", arguments: [], resultDigest: "", requestBytes: 0, resultBytes: 0, spanId: newSpanId(), parentSpanId: call.spanId });
+  }
+
+  #append(draft: DraftRecord): Recorded {
+    const { audit, config } = this.context;
+    if (continuesUnrecorded(config, this.call.entry)) return recordOrCount(audit, draft);
+    const { seq, durable } = audit.append(draft);
+    return { callId: `${audit.producer}-${seq}`, durable };
+  }
+
   /** A record of its own for something that an open stream carried, beside the one for the stream. */
   append(ending: Ending): Recorded {
-    const { audit, config } = this.context;
-    const draft = this.call.draft(ending);
-    let recorded: Recorded;
-    if (continuesUnrecorded(config, this.call.entry)) recorded = recordOrCount(audit, draft);
-    else {
-      const { seq, durable } = audit.append(draft);
-      recorded = { callId: `${audit.producer}-${seq}`, durable };
-    }
+    const recorded = this.#append(this.call.draft(ending));
     this.intent?.settle();
     this.intent = null;
     this.context.payloads?.keep(this.call, recorded.callId);

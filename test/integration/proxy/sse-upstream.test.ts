@@ -82,16 +82,3 @@ test("a server that names another origin for its messages gets none", async () =
   await expect(connect()).rejects.toThrow();
   expect(await proxy.audit.recorded((r) => r.method === "initialize")).toMatchObject({ outcome: "transport_error" });
 });
-
-test("a client of the newest revision is told what the server speaks", async () => {
-  await start();
-  const _meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} };
-  const response = await fetch(`${proxy.baseUrl}/mcp/old`, {
-    method: "POST",
-    headers: { "content-type": "application/json", accept: "application/json, text/event-stream", "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/list", ...asAlice },
-    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list", params: { _meta } }),
-  });
-  expect(response.status).toBe(400);
-  expect(await response.json()).toMatchObject({ error: { code: -32022 } });
-  expect(server.requests).toEqual([]);
-});
