@@ -52,6 +52,9 @@ export class NewClientBridge implements EraBridge {
   #server: JsonObject = {};
   #client: JsonObject = {};
   #logLevel = "";
+  /** Calls that leave once the server has said that it knows their level. */
+  readonly #behindLevel = new Map<unknown, JsonObject[]>();
+  #levelId: unknown = null;
   #lastId = 0;
   #waiting: JsonObject[] = [];
   /** By the id that the server knows it under, in the order of their beginning. */
@@ -141,15 +144,21 @@ export class NewClientBridge implements EraBridge {
     this.#calls.set(clientId, call);
     if (logLevel !== undefined && logLevel !== this.#logLevel && isObject(objectOf(this.#server.capabilities).logging)) {
       this.#logLevel = logLevel;
-      this.#own("logging/setLevel", { level: logLevel }, step);
+      this.#levelId = this.#own("logging/setLevel", { level: logLevel }, step);
+      this.#behindLevel.set(this.#levelId, []);
     }
-    step.toServer.push({ jsonrpc: "2.0", id: clientId, method, params: legacyParams(params) });
+    const message = { jsonrpc: "2.0", id: clientId, method, params: legacyParams(params) };
+    const behind = logLevel === undefined ? undefined : this.#behindLevel.get(this.#levelId);
+    if (behind) behind.push(message);
+    else step.toServer.push(message);
     if (mayBeAskedAbout.has(method)) for (const { question } of this.#questions.splice(0)) this.#ask(call, question, nowMs, step);
   }
 
-  /** A request of the bridge's own, whose answer nobody waits for. */
-  #own(method: string, params: JsonObject, step: Step): void {
-    step.toServer.push({ jsonrpc: "2.0", id: `signalbox-${++this.#lastId}`, method, params });
+  /** A request of the bridge's own. */
+  #own(method: string, params: JsonObject, step: Step): string {
+    const id = `signalbox-${++this.#lastId}`;
+    step.toServer.push({ jsonrpc: "2.0", id, method, params });
+    return id;
   }
 
   /** The client comes back to a call with what the server asked for. */
@@ -188,6 +197,11 @@ export class NewClientBridge implements EraBridge {
   }
 
   #answered(message: JsonObject, nowMs: number, step: Step): void {
+    const behind = this.#behindLevel.get(message.id);
+    if (behind) {
+      this.#behindLevel.delete(message.id);
+      step.toServer.push(...behind.filter(({ id }) => this.#calls.has(id)));
+    }
     const call = this.#calls.get(message.id);
     if (!call) return;
     const error = isObject(message.error) ? message.error : null;

@@ -32,7 +32,7 @@ test("a server of 2024-11-05 serves clients of Streamable HTTP: calls, progress,
   await start({ headers: { Authorization: "Bearer upstream-credential" } });
   const client = await connect();
   client.setRequestHandler(CreateMessageRequestSchema, () => ({ model: "m", role: "assistant", content: { type: "text", text: "the model's words" } }));
-  expect((await client.listTools()).tools.map((tool) => tool.name)).toEqual(["echo", "count", "ask", "hang"]);
+  expect((await client.listTools()).tools.map((tool) => tool.name)).toEqual(expect.arrayContaining(["echo", "count", "ask", "hang"]));
   expect(JSON.stringify(await client.callTool({ name: "echo", arguments: { message: "hi" } }))).toContain("hi");
   const progress: number[] = [];
   await client.callTool({ name: "count", arguments: {} }, undefined, { onprogress: (p) => void progress.push(p.progress) });
