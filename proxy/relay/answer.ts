@@ -240,6 +240,7 @@ export class AnswerRelay {
     if (bytes === null) return this.#whole;
     this.#headers["content-type"] = "application/json";
     delete this.#headers.etag;
+    delete this.#headers["content-length"];
     if (ending !== undefined) this.#status = ending.httpStatus;
     return bytes;
   }
