@@ -8,6 +8,8 @@ import { BRIDGE_FULL, NO_COMMON_ERA, answerTo, errorTo, isNotification, isReques
 /** How long a call waits for its client to come back with answers, and a question for a call to be asked with. */
 const SUSPENDED_MS = 10 * 60_000;
 const QUESTION_MS = 30_000;
+/** A server that has several questions asks them one after the other, and its client had better hear of all at once. */
+const GATHER_MS = 20;
 const MAX_SUSPENDED = 64;
 const MAX_WAITING = 256;
 const MAX_QUESTIONS = 16;
@@ -36,6 +38,8 @@ interface Call {
   /** While the client is away. */
   state: string;
   expiresMs: number;
+  /** When its client is asked; 0: there is nothing to ask. */
+  askAtMs: number;
   answer: JsonObject | null;
   /** The server ended the call to have a page visited first: it is made anew when the client comes back. */
   again: boolean;
@@ -89,7 +93,10 @@ export class NewClientBridge implements EraBridge {
 
   tick(nowMs: number): Step {
     const step = newStep();
-    for (const call of this.#calls.values()) if (call.clientId === null && call.expiresMs <= nowMs) this.#drop(call, step);
+    for (const call of this.#calls.values()) {
+      if (call.clientId === null && call.expiresMs <= nowMs) this.#drop(call, step);
+      else if (call.askAtMs !== 0 && call.askAtMs <= nowMs) this.#putOff(call, nowMs, step);
+    }
     const late = this.#questions.filter(({ untilMs }) => untilMs <= nowMs);
     this.#questions = this.#questions.filter(({ untilMs }) => untilMs > nowMs);
     for (const { question } of late) this.#refuse(question, step);
@@ -140,7 +147,7 @@ export class NewClientBridge implements EraBridge {
     const meta = metaOf(params);
     const level = meta?.[LOG_LEVEL_KEY];
     const logLevel = isLevel(level) ? level : undefined;
-    const call: Call = { serverId: clientId, method, asked: askedFor(method, params), clientId, serverToken: meta?.progressToken, progressToken: meta?.progressToken, logLevel, questions: new Map(), state: "", expiresMs: 0, answer: null, again: false };
+    const call: Call = { serverId: clientId, method, asked: askedFor(method, params), clientId, serverToken: meta?.progressToken, progressToken: meta?.progressToken, logLevel, questions: new Map(), state: "", expiresMs: 0, askAtMs: 0, answer: null, again: false };
     this.#calls.set(clientId, call);
     if (logLevel !== undefined && logLevel !== this.#logLevel && isObject(objectOf(this.#server.capabilities).logging)) {
       this.#logLevel = logLevel;
@@ -238,7 +245,9 @@ export class NewClientBridge implements EraBridge {
 
   #ask(call: Call, question: Question, nowMs: number, step: Step): void {
     call.questions.set(this.#key(), question);
-    if (call.clientId !== null) this.#putOff(call, nowMs, step);
+    if (call.clientId === null || call.askAtMs !== 0) return;
+    call.askAtMs = nowMs + GATHER_MS;
+    step.tickInMs = GATHER_MS;
   }
 
   #key = (): string => `q${++this.#lastId}`;
@@ -246,7 +255,10 @@ export class NewClientBridge implements EraBridge {
   /** Ends the client's request with what the server wants to know. */
   #putOff(call: Call, nowMs: number, step: Step): void {
     const { clientId } = call;
+    // The server may have thought better of it meanwhile.
+    if (call.questions.size === 0) return void (call.askAtMs = 0);
     call.clientId = null;
+    call.askAtMs = 0;
     call.state = this.#newId();
     call.expiresMs = nowMs + SUSPENDED_MS;
     const inputRequests = Object.fromEntries([...call.questions].map(([key, { method, params }]) => [key, { method, ...(params === undefined ? {} : { params: modernQuestion(method, params) }) }]));

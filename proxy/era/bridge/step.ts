@@ -10,6 +10,8 @@ export interface ForClient {
 export interface Step {
   readonly toServer: JsonObject[];
   readonly toClient: ForClient[];
+  /** When to call `tick` at the latest, in milliseconds from now; absent, there is no hurry. */
+  tickInMs?: number;
 }
 
 /**

@@ -16,8 +16,10 @@ export function between(createBridge: () => EraBridge, clock: Clock): Between {
     const ticking = setInterval(() => perform(bridge.tick(clock.nowMs())), TICK_MS).unref();
     void child.exited.then(() => clearInterval(ticking));
 
-    function perform({ toServer, toClient }: Step): boolean {
+    function perform({ toServer, toClient, tickInMs }: Step): boolean {
       let sent = true;
+      // A little later than asked: a clock that counts milliseconds may be one behind the timer.
+      if (tickInMs !== undefined) setTimeout(() => perform(bridge.tick(clock.nowMs())), tickInMs + 2).unref();
       // Whatever the server is told anew is told with the credential that the last message brought.
       for (const message of toServer) sent = child.send(toJson(message, false), headers) && sent;
       for (const { message, about } of toClient) {
