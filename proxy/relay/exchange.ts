@@ -18,7 +18,7 @@ import type { TaskActivity } from "../handling/flow/index.ts";
 import type { Control } from "../state/command.ts";
 import type { UpstreamCredentials } from "../upstream/credentials/credentials.ts";
 import type { Upstreams } from "../upstream/upstreams.ts";
-import type { AnswerHandling } from "./answer-handling.ts";
+import type { AnswerHandling, Handled } from "./answer-handling.ts";
 import type { Call, Ending } from "./call.ts";
 import type { DenialRecords } from "./denial-records.ts";
 import type { Digester } from "./digest.ts";
@@ -85,6 +85,8 @@ export interface Recorded {
   readonly durable: Promise<void>;
 }
 
+const untouched = { handling: "pass", findings: [] } as const;
+
 /** One HTTP request and its response: the message in it is recorded once, and answered after that. */
 export class Exchange {
   readonly context: RelayContext;
@@ -142,10 +144,10 @@ export class Exchange {
    * A record of its own for what the server asks its client in the middle of a call: under the call's span, and without what
    * is the call's alone. The client's answer is a message, and has the next one.
    */
-  appendQuestion(method: string, rpcId: string): Recorded {
+  appendQuestion(method: string, rpcId: string, { handling, findings, ending }: Pick<Handled, "handling" | "findings" | "ending"> = untouched): Recorded {
     const { call, response } = this;
-    const draft = call.draft({ outcome: "ok", httpStatus: response.statusCode });
-    return this.#append({ ...draft, method, rpcId, tool: "", prompt: "", resourceUri: "", effect: "", arguments: [], resultDigest: "", requestBytes: 0, resultBytes: 0, spanId: newSpanId(), parentSpanId: call.spanId });
+    const draft = call.draft(ending ?? { outcome: "ok", httpStatus: response.statusCode });
+    return this.#append({ ...draft, method, rpcId, handling, handlingFindings: [...findings], tool: "", prompt: "", resourceUri: "", effect: "", arguments: [], resultDigest: "", requestBytes: 0, resultBytes: 0, spanId: newSpanId(), parentSpanId: call.spanId });
   }
 
   #append(draft: DraftRecord): Recorded {
