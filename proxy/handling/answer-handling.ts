@@ -1,5 +1,5 @@
 import type { Call, Ending } from "../relay/call.ts";
-import type { AnswerHandling, Handled, HandlingPlan } from "../relay/answer-handling.ts";
+import type { AnswerHandling, Handled, HandledQuestion, HandlingPlan } from "../relay/answer-handling.ts";
 import type { ServerEntry } from "../registry/server-entry.ts";
 import { isList } from "../relay/list-filter.ts";
 import { endingOf } from "../relay/outcome.ts";
@@ -11,7 +11,7 @@ import { inspectResult, type Inspection, type ResultShape } from "./inspect.ts";
 import type { KeptResult, KeptResults } from "./kept-results.ts";
 import { isJsonEncoding, needsExactness, readAnswer, readExactly, writeAnswer, type AnswerMessage } from "./message.ts";
 import { withMeta } from "./notes.ts";
-import type { ResultPlan } from "./plan.ts";
+import { isAtLeast, type ResultPlan } from "./plan.ts";
 import { OutputSchemas, type SeenDefinition } from "./schema/output-schemas.ts";
 import { INSTRUCTION_SCORE, type Scanner } from "./scanner.ts";
 import type { SchemaValidator } from "./schema/validate.ts";
@@ -117,6 +117,15 @@ export class ResultHandling implements AnswerHandling {
     if (answer === null) return this.#unreadable(call, plan, bytes, gates);
     if (answer.member === "result" && shape === "unknown" && isList(answer.value)) return this.#list(call, prepared, bytes);
     return this.#inspect(call, prepared, answer, bytes, { gates, score, schema });
+  }
+
+  question(call: Call, handlingPlan: HandlingPlan, params: JsonObject): HandledQuestion {
+    const { plan } = handlingPlan as Prepared;
+    const bytes = Buffer.from(JSON.stringify(params));
+    const { action, findings, result } = inspectResult({ result: params, shape: "prompt", plan, gates: gatesOf(bytes), scan: this.#options.scan });
+    if (isAtLeast(action, "quarantine")) return { ...stubbed(call, null, { findings, quarantineId: "", expiresMs: 0, status: "blocked", isQuestion: true }), params };
+    const shown = result ?? params;
+    return { bytes: null, handling: action, findings, params: shown, flow: { trusted: plan.trusted, texts: () => this.#texts(shown, 1) } };
   }
 
   #inspect(call: Call, { plan, shape, notice }: Prepared, answer: AnswerMessage, bytes: Buffer, seen: { gates: number; score: number; schema: SchemaValidator | null }): Handled | Promise<Handled> {
@@ -248,7 +257,7 @@ function stubbed(call: Call, upstream: Buffer | null, kept: Parameters<typeof st
 
 function keptEnding(answer: AnswerMessage): Ending {
   const { value, member } = answer;
-  const facts = { kind: member, answers: true, id: "", isError: value.isError === true, resultType: "", errorCode: member === "error" ? String(value.code) : "" };
+  const facts = { kind: member, answers: true, id: "", method: "", isError: value.isError === true, resultType: "", errorCode: member === "error" ? String(value.code) : "" };
   return endingOf(facts, 200, true);
 }
 

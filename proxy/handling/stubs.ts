@@ -9,6 +9,8 @@ export interface Kept {
   readonly quarantineId: string;
   readonly expiresMs: number;
   readonly status: "held" | "deleted" | "blocked";
+  /** It is no result but something that the server asks in the middle of the call. */
+  readonly isQuestion?: boolean;
 }
 
 /**
@@ -39,5 +41,6 @@ function explained(kept: Kept, call: Call): string {
   }
   if (kept.status === "deleted") return `The result was kept back, and a person has decided not to release it. Repeating the call will not help. Quarantine id: ${kept.quarantineId}.`;
   const owner = call.entry?.owner;
-  return `The result was blocked: it may not be passed on.${found}${done} Repeating the call will not help.${owner === undefined ? "" : ` Ask ${owner} about it.`}`;
+  const what = kept.isQuestion ? `In the middle of the call the server asked for something that may not be passed on, so the call was broken off.${found}` : `The result was blocked: it may not be passed on.${found}${done}`;
+  return `${what} Repeating the call will not help.${owner === undefined ? "" : ` Ask ${owner} about it.`}`;
 }

@@ -21,6 +21,11 @@ export interface Handled {
   };
 }
 
+export interface HandledQuestion extends Handled {
+  /** As the client gets them. */
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
 /** What is done to answers on their way from the upstream to the client (proxy/handling). */
 export interface AnswerHandling {
   /** Asked once a call, with what is known before its answer. Not null: nothing of the answer may leave before it is whole. */
@@ -30,6 +35,11 @@ export interface AnswerHandling {
    * promise only where a result has to be stored.
    */
   finish(call: Call, plan: HandlingPlan, bytes: Buffer): Handled | Promise<Handled>;
+  /**
+   * What a server of the older protocol asks its client in the middle of a call: the parameters of its request, which a model
+   * or a person reads like a result. It can't wait for anybody: with an `ending` it is not asked, and `bytes` answers the call.
+   */
+  question?(call: Call, plan: HandlingPlan, params: Readonly<Record<string, unknown>>): HandledQuestion;
   /** The answer to a call whose result was kept back before; null: there is none, and the call goes its way. */
   answerKept?(call: Call): Promise<Handled> | null;
   /** Once the call is recorded, and before its answer leaves: what the agent reads is noted for its later calls. */

@@ -1,10 +1,12 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
+import { isQuestion } from "../era/bridge/questions.ts";
+import { isObject, type JsonObject } from "../transport/envelope.ts";
 import { EventSplitter, eventData, withEventData } from "../transport/event-stream.ts";
 import { MessageScan, type MessageFacts } from "../transport/message-scan.ts";
 import * as rpc from "../transport/rpc-error.ts";
 import { responseHeaders } from "../upstream/headers.ts";
-import type { AnswerHandling, Handled, HandlingPlan } from "./answer-handling.ts";
+import type { AnswerHandling, Handled, HandledQuestion, HandlingPlan } from "./answer-handling.ts";
 import type { Ending } from "./call.ts";
 import type { RunningDigest } from "./digest.ts";
 import type { Exchange, Recorded } from "./exchange.ts";
@@ -74,6 +76,7 @@ export class AnswerRelay {
 
   data(chunk: Buffer): void {
     const { call, context } = this.#exchange;
+    if (this.#ended) return;
     call.resultBytes += chunk.length;
     if (this.#events) {
       this.#events.push(chunk);
@@ -131,7 +134,8 @@ export class AnswerRelay {
       call.answer = this.#tap?.take(JSON_TYPE) ?? null;
       const ending = endingOf(facts, this.#status, true);
       this.#record(() => (call.message === null ? this.#appendResumed(facts, ending) : this.#exchange.record(ending)));
-    } else if (this.#gate === null) this.#release();
+    } else if (facts?.kind === "request") this.#passRequest(facts);
+    else if (this.#gate === null) this.#release();
     this.#digest = null;
     this.#tap?.reset();
   }
@@ -140,6 +144,7 @@ export class AnswerRelay {
     const { call } = this.#exchange;
     const isMessage = facts !== null && (facts.answers || facts.kind === "none");
     if (!isMessage) {
+      if (facts?.kind === "request" && this.#ask(plan, facts)) return;
       this.#arrived();
       if (this.#gate === null) this.#release();
       return;
@@ -157,6 +162,55 @@ export class AnswerRelay {
       if (call.message !== null) return this.#exchange.record(e);
       call.resultDigest = resultDigest;
       return this.#appendResumed(facts, e);
+    });
+  }
+
+  /** A notification passes. What the server asks the client, as servers of the older protocol do, is on record before. */
+  #passRequest(facts: MessageFacts): void {
+    const asked = questionOf(facts);
+    if (asked !== null) this.#record(() => this.#exchange.appendQuestion(asked.method, asked.id));
+    else if (this.#gate === null) this.#release();
+  }
+
+  /** The same where what is said is looked at. False where it is no question, and passes. */
+  #ask(plan: HandlingPlan, facts: MessageFacts): boolean {
+    const asked = questionOf(facts);
+    if (asked === null || this.#handling?.question === undefined) return false;
+    const { call } = this.#exchange;
+    const event = Buffer.concat(this.#arriving.splice(0));
+    this.#arrivingBytes = 0;
+    if (this.#answered && call.message !== null) return true;
+    const message = parseObject(eventData(event));
+    if (message === null) return true;
+    const params = isObject(message.params) ? message.params : {};
+    const handled = this.#handling.question(call, plan, params);
+    if (handled.ending !== undefined) this.#refuseQuestion(asked, handled);
+    else {
+      this.#hold(handled.params === params ? event : withEventData(event, Buffer.from(JSON.stringify({ ...message, params: handled.params }))));
+      this.#record(() => {
+        const recorded = this.#exchange.appendQuestion(asked.method, asked.id, handled);
+        this.#handling?.recorded?.(call, handled, recorded.callId);
+        return recorded;
+      });
+    }
+    return true;
+  }
+
+  /** The client is not asked. Its call gets an answer in place of the question, and the server is told that nobody waits. */
+  #refuseQuestion(asked: { method: string; id: string }, handled: HandledQuestion): void {
+    const { call, response } = this.#exchange;
+    // On a stream of its own nothing says whose call it is about; it stays unanswered.
+    if (call.message === null || handled.bytes === null) return this.#record(() => this.#exchange.appendQuestion(asked.method, asked.id, handled));
+    this.#answered = true;
+    call.answered();
+    call.handling = handled.handling;
+    call.handlingFindings = [...handled.findings];
+    this.#hold(withEventData(nothing, handled.bytes));
+    response.once("finish", () => this.#controller.abort(new Error("the client is not asked this")));
+    this.#record(() => {
+      const recorded = this.#exchange.record(handled.ending!);
+      this.#ended = true;
+      return recorded;
     });
   }
 
@@ -230,6 +284,7 @@ export class AnswerRelay {
     if (bytes === null) return this.#whole;
     this.#headers["content-type"] = "application/json";
     delete this.#headers.etag;
+    delete this.#headers["content-length"];
     if (ending !== undefined) this.#status = ending.httpStatus;
     return bytes;
   }
@@ -373,6 +428,20 @@ export class AnswerRelay {
     if (identity === null) return;
     call.sessionId = upstreamId;
     this.#headers["mcp-session-id"] = context.sessions.seal(upstreamId, { server: call.serverName, agent: identity.agent, principal: identity.principal });
+  }
+}
+
+function questionOf({ id, method, answers }: MessageFacts): { method: string; id: string } | null {
+  const name = method.slice(1, -1);
+  return id !== "" && !answers && isQuestion(name) ? { method: name, id: id.replace(/^"|"$/g, "") } : null;
+}
+
+function parseObject(data: Buffer): JsonObject | null {
+  try {
+    const value: unknown = JSON.parse(data.toString("utf8"));
+    return isObject(value) ? value : null;
+  } catch {
+    return null;
   }
 }
 

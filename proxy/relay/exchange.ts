@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AuditLog, Intent } from "../../collector/audit/audit-log.ts";
 import type { Clock } from "../../collector/kernel/clock.ts";
+import type { DraftRecord } from "../../collector/record/call-record.ts";
 import type { Logger } from "../../collector/kernel/log.ts";
 import type { ProxyConfig } from "../config.ts";
 import type { ControlPlane } from "../control-plane.ts";
@@ -17,7 +18,7 @@ import type { TaskActivity } from "../handling/flow/index.ts";
 import type { Control } from "../state/command.ts";
 import type { UpstreamCredentials } from "../upstream/credentials/credentials.ts";
 import type { Upstreams } from "../upstream/upstreams.ts";
-import type { AnswerHandling } from "./answer-handling.ts";
+import type { AnswerHandling, Handled } from "./answer-handling.ts";
 import type { Call, Ending } from "./call.ts";
 import type { DenialRecords } from "./denial-records.ts";
 import type { Digester } from "./digest.ts";
@@ -27,6 +28,7 @@ import type { ActiveExchanges } from "./active.ts";
 import type { CallPayloads } from "./payloads.ts";
 import { refusalBody, refusals, rulingBody, rulingStatus, type Refusal } from "./refusal.ts";
 import type { SessionBinding } from "./session-binding.ts";
+import { newSpanId } from "./trace.ts";
 import { continuesUnrecorded, recordOrCount } from "./unrecorded.ts";
 
 /** What every message of a worker is relayed with. */
@@ -83,6 +85,8 @@ export interface Recorded {
   readonly durable: Promise<void>;
 }
 
+const untouched = { handling: "pass", findings: [] } as const;
+
 /** One HTTP request and its response: the message in it is recorded once, and answered after that. */
 export class Exchange {
   readonly context: RelayContext;
@@ -136,16 +140,26 @@ export class Exchange {
     this.#recorded = true;
   }
 
+  /**
+   * A record of its own for what the server asks its client in the middle of a call: under the call's span, and without what
+   * is the call's alone. The client's answer is a message, and has the next one.
+   */
+  appendQuestion(method: string, rpcId: string, { handling, findings, ending }: Pick<Handled, "handling" | "findings" | "ending"> = untouched): Recorded {
+    const { call, response } = this;
+    const draft = call.draft(ending ?? { outcome: "ok", httpStatus: response.statusCode });
+    return this.#append({ ...draft, method, rpcId, handling, handlingFindings: [...findings], tool: "", prompt: "", resourceUri: "", effect: "", arguments: [], resultDigest: "", requestBytes: 0, resultBytes: 0, spanId: newSpanId(), parentSpanId: call.spanId });
+  }
+
+  #append(draft: DraftRecord): Recorded {
+    const { audit, config } = this.context;
+    if (continuesUnrecorded(config, this.call.entry)) return recordOrCount(audit, draft);
+    const { seq, durable } = audit.append(draft);
+    return { callId: `${audit.producer}-${seq}`, durable };
+  }
+
   /** A record of its own for something that an open stream carried, beside the one for the stream. */
   append(ending: Ending): Recorded {
-    const { audit, config } = this.context;
-    const draft = this.call.draft(ending);
-    let recorded: Recorded;
-    if (continuesUnrecorded(config, this.call.entry)) recorded = recordOrCount(audit, draft);
-    else {
-      const { seq, durable } = audit.append(draft);
-      recorded = { callId: `${audit.producer}-${seq}`, durable };
-    }
+    const recorded = this.#append(this.call.draft(ending));
     this.intent?.settle();
     this.intent = null;
     this.context.payloads?.keep(this.call, recorded.callId);

@@ -5,9 +5,10 @@ import { serialize } from "../transport/envelope.ts";
 import { requestHeaders } from "../upstream/headers.ts";
 import { readChallenge } from "../upstream/credentials/challenge.ts";
 import type { RefusedCredential } from "../upstream/credentials/credentials.ts";
-import type { Upstream } from "../upstream/upstreams.ts";
+import type { BridgeWay, Upstream } from "../upstream/upstreams.ts";
 import { AnswerRelay } from "./answer.ts";
 import type { Exchange, UpstreamCall } from "./exchange.ts";
+import { MAX_REFUSAL_BYTES, mayRefuseEra, noteLegacy, noteModern, refusesEra, wayFor } from "./other-era.ts";
 import type { Refusal } from "./refusal.ts";
 import { newSpanId } from "./trace.ts";
 
@@ -23,15 +24,17 @@ export interface ForwardOptions {
 
 /** Sends what was judged to the upstream and relays what comes back. Call after the decision, and after the intent. */
 export function forward(exchange: Exchange, upstream: Upstream, options: ForwardOptions): void {
-  const handler = new Forwarding(exchange, upstream, options);
+  const { call, context } = exchange;
+  const way = wayFor(call, upstream, context.clock);
+  const handler = new Forwarding(exchange, options, upstream, way);
   // Closing the response is how a client of the newest revision cancels: it must reach the upstream.
   exchange.upstreamCall = handler;
   exchange.longLived = options.longLived;
-  exchange.call.forwarded();
-  dispatch(exchange, upstream, options, handler, options.authorization);
+  call.forwarded();
+  dispatch(exchange, way, options, handler, options.authorization);
 }
 
-function dispatch(exchange: Exchange, upstream: Upstream, options: ForwardOptions, handler: Forwarding, authorization: string | null): void {
+function dispatch(exchange: Exchange, upstream: Upstream, options: ForwardOptions, handler: Dispatcher.DispatchHandler, authorization: string | null): void {
   const { call, request } = exchange;
   call.upstreamSpanId = newSpanId();
   const traceparent = `00-${call.traceId}-${call.upstreamSpanId}-01`;
@@ -41,7 +44,7 @@ function dispatch(exchange: Exchange, upstream: Upstream, options: ForwardOption
     {
       path: upstream.path,
       method: options.method,
-      headers: requestHeaders(request.headers, upstream, { sessionId: call.modern ? "" : call.sessionId, traceparent, hasBody: body !== null, authorization, principal: call.identity?.principal ?? "" }),
+      headers: requestHeaders(request.headers, upstream, { sessionId: call.modern ? "" : call.sessionId, traceparent, hasBody: body !== null, authorization, agent: call.identity?.agent ?? "", principal: call.identity?.principal ?? "" }),
       body,
       headersTimeout: limitMs,
       bodyTimeout: limitMs,
@@ -61,8 +64,10 @@ function outboundBody(exchange: Exchange, traceparent: string): string {
 /** Follows one request to the upstream from its start to its end, whichever way it ends. */
 class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
   readonly #exchange: Exchange;
-  readonly #upstream: Upstream;
   readonly #options: ForwardOptions;
+  readonly #upstream: Upstream;
+  /** Where it was sent last: to the server, or through the bridge. */
+  #way: Upstream;
   #authorization: string | null;
   /** For which refusals another credential was tried: once for a 401 and once for a 403, so that no server makes us go on. */
   readonly #tried = new Set<number>();
@@ -72,11 +77,14 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
   /** What the client is told, as far as it can be told anything, of a call that was broken off. */
   #why: Refusal = interrupted;
   #over = false;
+  /** What the server said to a message that may be of an era which it does not speak. */
+  #refusal: Refused | null = null;
 
-  constructor(exchange: Exchange, upstream: Upstream, options: ForwardOptions) {
+  constructor(exchange: Exchange, options: ForwardOptions, upstream: Upstream, way: Upstream) {
     this.#exchange = exchange;
-    this.#upstream = upstream;
     this.#options = options;
+    this.#upstream = upstream;
+    this.#way = way;
     this.#authorization = options.authorization;
   }
 
@@ -102,6 +110,23 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200) return;
+    const { call, context } = this.#exchange;
+    const { bridge } = this.#upstream;
+    if (bridge !== undefined) {
+      if (this.#refusal !== null) {
+        if (this.#bridgeFailed(bridge, status)) return;
+      } else if (this.#way !== this.#upstream) {
+        // It is not what it was taken for any more; the next message finds out what it is.
+        if (status === NO_ERA) bridge.legacyUntilMs = 0;
+      } else if (mayRefuseEra(call, bridge, status, headers, context.clock)) {
+        this.#refusal = { status, headers, chunks: [], bytes: 0, final: false };
+        return;
+      }
+    }
+    this.#start(controller, status, headers);
+  }
+
+  #start(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     this.#exchange.call.upstreamStatus = status;
     const other = status === 401 || status === 403 ? this.#otherCredential(status, headers["www-authenticate"]) : null;
     if (other) throw new NotAccepted(other);
@@ -126,21 +151,55 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
       return this.onResponseError(null, new AnswerFault(noCredential));
     }
     if (this.#broken) return this.onResponseError(null, new Error(this.#broken));
-    dispatch(this.#exchange, this.#upstream, this.#options, this, this.#authorization);
+    dispatch(this.#exchange, this.#way, this.#options, this, this.#authorization);
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#answer?.data(chunk);
+  /** The answer to the second attempt, through the bridge. True where it is none, and the server's own refusal stands. */
+  #bridgeFailed(bridge: BridgeWay, status: number): boolean {
+    const { call, context } = this.#exchange;
+    const failed = status === NO_ERA || status >= 500;
+    if (failed) this.#refusal!.final = true;
+    if (call.modern && status === NO_ERA) noteModern(bridge, context.clock.nowMs());
+    if (call.modern && !failed) noteLegacy(bridge, context.clock.nowMs());
+    return failed;
   }
 
-  onResponseEnd(): void {
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#answer !== null) return this.#answer.data(chunk);
+    const refusal = this.#refusal;
+    if (refusal === null || refusal.final) return;
+    refusal.chunks.push(chunk);
+    refusal.bytes += chunk.length;
+    if (refusal.bytes > MAX_REFUSAL_BYTES) this.#giveBack(controller, refusal);
+  }
+
+  /** What the server said goes to the client after all, as it was. */
+  #giveBack(controller: Dispatcher.DispatchController, refusal: Refused): void {
+    this.#refusal = null;
+    this.#start(controller, refusal.status, refusal.headers);
+    for (const chunk of refusal.chunks) this.#answer?.data(chunk);
+  }
+
+  onResponseEnd(controller: Dispatcher.DispatchController): void {
+    const refusal = this.#answer === null ? this.#refusal : null;
+    if (refusal !== null) {
+      const { modern } = this.#exchange.call;
+      if (!refusal.final && refusesEra(modern, refusal.status, Buffer.concat(refusal.chunks))) {
+        refusal.final = true;
+        this.#way = this.#upstream.bridge!.upstream;
+        return dispatch(this.#exchange, this.#way, this.#options, this, this.#authorization);
+      }
+      this.#giveBack(controller, refusal);
+    }
     this.#over = true;
     this.#exchange.call.answered();
     this.#answer?.end();
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+  onResponseError(controller: Dispatcher.DispatchController | null, error: Error): void {
     if (error instanceof NotAccepted) return void this.#sendAgain(error.other);
+    // The bridge could not be reached: what the server said is all there is to say.
+    if (controller !== null && this.#refusal?.final && this.#answer === null && this.#broken === null) return this.#endWith(controller, this.#refusal);
     this.#over = true;
     const { call, response } = this.#exchange;
     call.answered();
@@ -151,6 +210,13 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
     const refused = this.#broken ? this.#why : error instanceof AnswerFault ? error.refusal : failure(error);
     if (response.headersSent) this.#close({ outcome: refused.outcome, errorType: refused.errorType ?? "", httpStatus: status });
     else void this.#exchange.refuse(refused);
+  }
+
+  #endWith(controller: Dispatcher.DispatchController, refusal: Refused): void {
+    this.#over = true;
+    this.#exchange.call.answered();
+    this.#giveBack(controller, refusal);
+    this.#answer?.end();
   }
 
   /** There is nothing left to answer: the record alone says how it ended. */
@@ -164,6 +230,19 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
     }
   }
 }
+
+/** An answer that is held while it is not known what it means. */
+interface Refused {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly chunks: Buffer[];
+  bytes: number;
+  /** Nothing is added to it any more: the bridge has been asked. */
+  final: boolean;
+}
+
+/** The bridge finds the server speaking no era that it could be asked in instead. */
+const NO_ERA = 421;
 
 /** The upstream refused the credential, and there may be another one. */
 class NotAccepted extends Error {

@@ -4,6 +4,8 @@ export interface MessageFacts {
   /** It has a result or an error, whatever else: some client may take it for an answer. */
   readonly answers: boolean;
   readonly id: string;
+  /** As it stands in the message, in its quotes; empty where there is none. */
+  readonly method: string;
   readonly isError: boolean;
   readonly resultType: string;
   readonly errorCode: string;
@@ -40,7 +42,7 @@ export class MessageScan {
   #section = "";
 
   #id = "";
-  #method = false;
+  #method = "";
   #answer: "result" | "error" | "" = "";
   #isError = false;
   #resultType = "";
@@ -88,8 +90,8 @@ export class MessageScan {
   }
 
   facts(): MessageFacts {
-    const kind = this.#method ? "request" : this.#answer === "" ? "none" : this.#answer;
-    return { kind, answers: this.#answer !== "", id: this.#id, isError: this.#isError, resultType: this.#resultType, errorCode: this.#errorCode };
+    const kind = this.#method !== "" ? "request" : this.#answer === "" ? "none" : this.#answer;
+    return { kind, answers: this.#answer !== "", id: this.#id, method: this.#method, isError: this.#isError, resultType: this.#resultType, errorCode: this.#errorCode };
   }
 
   #watched(): boolean {
@@ -114,7 +116,7 @@ export class MessageScan {
   #member(depth: number, key: string, token: string): void {
     if (depth === 1) {
       if (key === "id") this.#id = token;
-      else if (key === "method") this.#method = true;
+      else if (key === "method") this.#method = token === "" ? "?" : token;
       else if (key === "result" || key === "error") {
         this.#answer = key;
         this.#isError = false;

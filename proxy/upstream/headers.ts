@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
-import { PRINCIPAL_HEADER } from "./stdio-host/hosted-path.ts";
+import { CALLER_HEADER, PRINCIPAL_HEADER } from "./stdio-host/hosted-path.ts";
 import type { Upstream } from "./upstreams.ts";
 
 /** What passes from the caller to the upstream besides `mcp-*`: nothing that says who the caller is. */
@@ -16,7 +16,7 @@ const ours = new Set(["mcp-session-id"]);
 export function requestHeaders(
   inbound: IncomingHttpHeaders,
   upstream: Upstream,
-  extra: { sessionId: string; traceparent: string; hasBody: boolean; authorization: string | null; principal: string },
+  extra: { sessionId: string; traceparent: string; hasBody: boolean; authorization: string | null; agent: string; principal: string },
 ): Record<string, string> {
   const out: Record<string, string> = { "accept-encoding": "identity", traceparent: extra.traceparent };
   for (const name of passed) {
@@ -32,8 +32,18 @@ export function requestHeaders(
   if (extra.sessionId !== "") out["mcp-session-id"] = extra.sessionId;
   if (extra.authorization !== null) out.authorization = extra.authorization;
   if (upstream.perPrincipal) out[PRINCIPAL_HEADER] = createHash("sha256").update(extra.principal).digest("base64url");
+  if (upstream.hosted) out[CALLER_HEADER] = callerDigest(extra.agent, extra.principal);
   for (const name in upstream.headers) out[name] = upstream.headers[name]!;
   return out;
+}
+
+let last = { agent: "", principal: "", digest: "" };
+
+function callerDigest(agent: string, principal: string): string {
+  if (last.digest === "" || last.agent !== agent || last.principal !== principal) {
+    last = { agent, principal, digest: createHash("sha256").update(JSON.stringify([agent, principal])).digest("base64url") };
+  }
+  return last.digest;
 }
 
 const returned = ["content-type", "content-length", "cache-control", "retry-after", "allow", "x-accel-buffering", "last-modified", "etag"] as const;

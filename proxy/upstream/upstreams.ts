@@ -5,7 +5,7 @@ import { expandPlaceholders } from "../registry/placeholders.ts";
 import { activeVersions } from "../registry/rollout.ts";
 import type { Endpoint, ServerEntry } from "../registry/server-entry.ts";
 import { oneWriteConnector } from "./one-write.ts";
-import { hostedPath, type HostedEndpoint } from "./stdio-host/hosted-path.ts";
+import { hostedPath } from "./stdio-host/hosted-path.ts";
 
 /** Where the messages for one server go, ready to be sent to. */
 export interface Upstream {
@@ -19,6 +19,19 @@ export interface Upstream {
   readonly headers: Readonly<Record<string, string>>;
   /** It is told on whose behalf a message is. */
   readonly perPrincipal?: boolean;
+  /** It is the host, which is told who calls. */
+  readonly hosted?: boolean;
+  /** Where the messages go whose era the server does not speak; absent where they need no other way, or there is none. */
+  readonly bridge?: BridgeWay;
+}
+
+/** The way around through the host, which bridges protocol eras. */
+export interface BridgeWay {
+  readonly upstream: Upstream;
+  /** Until then it is known that the server speaks the older protocol alone; 0: nothing is. */
+  legacyUntilMs: number;
+  /** Until then it is known that it speaks the newest revision. */
+  modernUntilMs: number;
 }
 
 export interface Upstreams extends Stoppable {
@@ -33,7 +46,7 @@ export interface Upstreams extends Stoppable {
 export interface UpstreamOptions {
   readonly dataDir: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Where the host of stdio servers listens. */
+  /** Where the host of stdio servers listens; empty where there is none. */
   readonly stdioSocket: string;
 }
 
@@ -70,14 +83,14 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
       // A pool that had to make room for others has been closed.
       if (found && !(found.dispatcher as Pool).closed) return found;
       const endpoint = endpointOf(entry, version);
-      const made = endpoint.transport === "streamable-http" ? overHttp(endpoint) : throughHost(hostedPath(entry, version), endpoint);
+      const made = endpoint.transport === "streamable-http" ? overHttp(endpoint, hostedPath(entry, version)) : throughHost(hostedPath(entry, version), endpoint);
       versions.set(version, made);
       return made;
     },
     stop: () => (stopping ??= Promise.all([...pools.values()].map((pool) => pool.destroy())).then(() => undefined)),
   };
 
-  function overHttp(endpoint: Extract<Endpoint, { transport: "streamable-http" }>): Upstream {
+  function overHttp(endpoint: Extract<Endpoint, { transport: "streamable-http" }>, bridgePath: string): Upstream {
     const url = new URL(endpoint.url);
     const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(endpoint.headers)) headers[name.toLowerCase()] = expandPlaceholders(value, options);
@@ -88,18 +101,20 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
       transport: "tcp",
       timeoutMs: endpoint.timeoutMs,
       headers,
+      ...(options.stdioSocket === "" ? {} : { bridge: { upstream: throughHost(bridgePath, endpoint), legacyUntilMs: 0, modernUntilMs: 0 } }),
     };
   }
 
   /** What isn't Streamable HTTP is made so by the host, which keeps the sessions. */
-  function throughHost(path: string, endpoint: HostedEndpoint): Upstream {
+  function throughHost(path: string, endpoint: Endpoint): Upstream {
     return {
       dispatcher: poolFor(`unix:${options.stdioSocket}`, options.stdioSocket),
       path,
-      address: endpoint.transport === "sse" ? addressOf(new URL(endpoint.url)) : (endpoint.command.split("/").at(-1) ?? endpoint.command),
-      transport: endpoint.transport === "sse" ? "tcp" : "pipe",
+      address: endpoint.transport === "stdio" ? (endpoint.command.split("/").at(-1) ?? endpoint.command) : addressOf(new URL(endpoint.url)),
+      transport: endpoint.transport === "stdio" ? "pipe" : "tcp",
       timeoutMs: endpoint.timeoutMs,
       headers: {},
+      hosted: true,
       perPrincipal: endpoint.transport === "stdio" && endpoint.perPrincipal,
     };
   }

@@ -6,7 +6,7 @@ import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { CreateMessageRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { serveFixtureHttp } from "../fixtures/mcp-server/http.ts";
-import { fixtureStdio } from "../support/mcp-fixture.ts";
+import { fixtureStdio, newFixtureStdio } from "../support/mcp-fixture.ts";
 import { startOtlpSink } from "../support/otlp-sink.ts";
 import { startSseServer } from "../support/sse-server.ts";
 import { startStack, type Stack } from "../support/stack.ts";
@@ -24,7 +24,6 @@ interface ClientKind {
 
 interface ServerKind {
   readonly name: string;
-  readonly eras: readonly Era[];
   readonly endpoint: Readonly<Record<string, unknown>>;
   readonly tools: Tools;
 }
@@ -97,12 +96,13 @@ export async function runTransports(): Promise<{ table: string; json: readonly P
   const sse = await startSseServer();
   const v1 = { command: process.execPath, args: [fileURLToPath(new URL("../fixtures/v1-stdio.ts", import.meta.url))] };
   const servers: readonly ServerKind[] = [
-    { name: "Streamable HTTP, both", eras: ["old", "new"], endpoint: { transport: "streamable-http", url: both.url }, tools: ofFixture },
-    { name: "Streamable HTTP, old", eras: ["old"], endpoint: { transport: "streamable-http", url: old.url }, tools: ofFixture },
-    { name: "Streamable HTTP, new", eras: ["new"], endpoint: { transport: "streamable-http", url: newest.url }, tools: ofFixture },
-    { name: "HTTP+SSE, old", eras: ["old"], endpoint: { transport: "sse", url: sse.url }, tools: ofV1 },
-    { name: "stdio, both", eras: ["old", "new"], endpoint: { transport: "stdio", ...fixtureStdio }, tools: ofFixture },
-    { name: "stdio, old", eras: ["old"], endpoint: { transport: "stdio", ...v1 }, tools: ofV1 },
+    { name: "Streamable HTTP, both", endpoint: { transport: "streamable-http", url: both.url }, tools: ofFixture },
+    { name: "Streamable HTTP, old", endpoint: { transport: "streamable-http", url: old.url }, tools: ofFixture },
+    { name: "Streamable HTTP, new", endpoint: { transport: "streamable-http", url: newest.url }, tools: ofFixture },
+    { name: "HTTP+SSE, old", endpoint: { transport: "sse", url: sse.url }, tools: ofV1 },
+    { name: "stdio, both", endpoint: { transport: "stdio", ...fixtureStdio }, tools: ofFixture },
+    { name: "stdio, new", endpoint: { transport: "stdio", ...newFixtureStdio }, tools: ofFixture },
+    { name: "stdio, old", endpoint: { transport: "stdio", ...v1 }, tools: ofV1 },
   ];
   const sink = await startOtlpSink();
   const stack = await startStack({
@@ -128,7 +128,7 @@ export async function runTransports(): Promise<{ table: string; json: readonly P
 }
 
 async function tryPair(stack: Stack, kind: ClientKind, server: ServerKind, name: string): Promise<PairResult> {
-  const cannot = server.eras.includes(kind.era) ? "" : `the client speaks the ${kind.era} era alone, the server the other; eras are not bridged`;
+  const cannot = "";
   const pair = { client: kind.name, server: server.name, cannot };
   const passed: string[] = [];
   const failed: string[] = [];

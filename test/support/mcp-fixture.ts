@@ -18,3 +18,6 @@ export const fixtureStdio = {
   command: process.execPath,
   args: [fileURLToPath(new URL("../fixtures/mcp-server/stdio.ts", import.meta.url))],
 };
+
+/** The same, of the newest revision alone. */
+export const newFixtureStdio = { ...fixtureStdio, args: [...fixtureStdio.args, "new"] };

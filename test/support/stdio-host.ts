@@ -14,9 +14,10 @@ export interface StdioProxy extends TestProxy {
 export type StdioServer = { readonly name: string; readonly riskTier?: string } & (
   | { readonly command: string; readonly args?: readonly string[]; readonly maxProcesses?: number; readonly perPrincipal?: boolean; readonly maxMemoryBytes?: number; readonly transport?: "stdio" }
   | { readonly transport: "sse"; readonly url: string; readonly headers?: Readonly<Record<string, string>>; readonly maxSessions?: number }
+  | { readonly transport: "streamable-http"; readonly url: string; readonly headers?: Readonly<Record<string, string>>; readonly timeoutMs?: number }
 );
 
-/** A proxy in front of stdio servers, whose host runs in this process. */
+/** A proxy whose host of stdio servers and bridges runs in this process. */
 export async function startStdioProxy(
   servers: readonly StdioServer[],
   options: Pick<StdioHostOptions, "idleMs" | "probeMs"> & Pick<TestProxyOptions, "decide"> = {},

@@ -6,9 +6,12 @@ import { isObject, type JsonObject } from "../../transport/envelope.ts";
 import { Lines } from "../../transport/lines.ts";
 import { residentBytes } from "./memory.ts";
 
+/** Of the request that brings a message: what a server over HTTP is to see of it. */
+export type CallHeaders = Readonly<Partial<Record<"authorization" | "traceparent", string>>>;
+
 export interface Child extends Stoppable {
   /** False when the child has gone, or does not read: the message is then not sent. */
-  send(message: string): boolean;
+  send(message: string, headers?: CallHeaders): boolean;
   /** False when there was no such program. */
   readonly started: boolean;
   /** Settles when the process has ended; never rejects. */

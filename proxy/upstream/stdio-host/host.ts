@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { dirname } from "node:path";
@@ -6,15 +7,20 @@ import type { Clock } from "../../../collector/kernel/clock.ts";
 import { SignalboxError } from "../../../collector/kernel/errors.ts";
 import type { Stoppable } from "../../../collector/kernel/lifecycle.ts";
 import type { Logger } from "../../../collector/kernel/log.ts";
+import { NewClientBridge } from "../../era/bridge/new-client.ts";
+import { OldClientBridge } from "../../era/bridge/old-client.ts";
 import { classify } from "../../era/classify.ts";
 import { expandPlaceholders } from "../../registry/placeholders.ts";
 import { resolveCommand } from "../../registry/resolve-command.ts";
-import type { RegistrySnapshot } from "../../registry/server-entry.ts";
+import type { Endpoint, RegistrySnapshot } from "../../registry/server-entry.ts";
 import { parseMessage } from "../../transport/envelope.ts";
 import { readBody } from "../../transport/read-body.ts";
 import { TOO_LARGE, UNKNOWN_SERVER, UPSTREAM_FAILED } from "../../transport/rpc-error.ts";
 import { startChild } from "./child.ts";
-import { hostedEndpoint, PRINCIPAL_HEADER, type HostedEndpoint } from "./hosted-path.ts";
+import { between } from "./bridged-child.ts";
+import type { CallHeaders } from "./child.ts";
+import { BRIDGE_SESSION, CALLER_HEADER, hostedEndpoint, PRINCIPAL_HEADER } from "./hosted-path.ts";
+import { openHttp } from "./http-connection.ts";
 import { Launcher, type OpenChild } from "./launcher.ts";
 import { LegacySessions } from "./legacy-sessions.ts";
 import { replyError } from "./pending-answer.ts";
@@ -37,20 +43,24 @@ export interface StdioHostOptions {
 
 const IDLE_MS = 10 * 60_000;
 const PROBE_MS = 10_000;
+/** With a server over Streamable HTTP, of the clients whose era it does not speak. */
+const MAX_BRIDGED_SESSIONS = 256;
 /** What the operating system accepts for the path of a socket. */
 const MAX_SOCKET_PATH = 103;
 
 /** What runs for one version of a server. */
 interface Hosted {
-  readonly endpoint: HostedEndpoint;
+  readonly endpoint: Endpoint;
   readonly launcher: Launcher;
   readonly sessions: LegacySessions;
   readonly shared: SharedChildren;
 }
 
 /**
- * Owns the processes of all stdio servers, and the streams of those that speak HTTP+SSE, and serves them as Streamable HTTP on a unix socket, so that the workers see one
- * more HTTP upstream, and a session's process is there for whichever worker gets its next message.
+ * Owns the processes of all stdio servers, and the streams of those that speak HTTP+SSE, and serves them as Streamable HTTP
+ * on a unix socket, so that the workers see one more HTTP upstream, and a session's process is there for whichever worker gets
+ * its next message. For the same reason it is here that protocol eras are bridged, and to servers over Streamable HTTP then
+ * too: a bridge has to remember what goes on between a client and a server.
  */
 export async function startStdioHost(options: StdioHostOptions): Promise<Stoppable> {
   if (options.socketPath.length > MAX_SOCKET_PATH) {
@@ -88,8 +98,10 @@ export async function startStdioHost(options: StdioHostOptions): Promise<Stoppab
       name: request.headers["mcp-name"] as string | undefined,
     });
     if (era.era === "refused") return replyError(response, 400, message.id, era.code, era.message);
-    if (era.era === "modern") return found.shared.post(whose(found.endpoint, request.headers[PRINCIPAL_HEADER]), message, era.protocolVersion, response);
-    found.sessions.post(message, sessionId, response);
+    const headers = callHeaders(request);
+    if (era.era === "legacy") return found.sessions.post(message, sessionId, headers, response);
+    const from = { principal: whose(found.endpoint, request.headers[PRINCIPAL_HEADER]), caller: String(request.headers[CALLER_HEADER] ?? "") };
+    await found.shared.post(from, message, era.protocolVersion, headers, response);
   }
 
   /** What a path stands for, started anew where the registry now says something else about it. */
@@ -100,23 +112,35 @@ export async function startStdioHost(options: StdioHostOptions): Promise<Stoppab
     if (found) return found;
     const endpoint = hostedEndpoint(registry, path);
     if (!endpoint) return null;
-    const most = endpoint.transport === "sse" ? endpoint.maxSessions : endpoint.maxProcesses;
+    const { transport } = endpoint;
+    const most = transport === "sse" ? endpoint.maxSessions : transport === "stdio" ? endpoint.maxProcesses : MAX_BRIDGED_SESSIONS;
+    const alwaysBridged = transport === "streamable-http";
     // Beside the sessions: the one that is shared, and one that is being asked what it speaks.
-    const maxChildren = endpoint.transport === "stdio" && endpoint.perPrincipal ? most : 1;
+    const maxChildren = transport === "stdio" && endpoint.perPrincipal ? most : 1;
     const launcher = new Launcher({ open: opener(endpoint, path), maxProcesses: most + maxChildren + 1, clock: options.clock });
     const idleMs = options.idleMs ?? IDLE_MS;
-    const made = { endpoint, launcher, sessions: new LegacySessions(launcher, idleMs, most), shared: new SharedChildren(launcher, { idleMs, maxChildren, isLegacy: endpoint.transport === "sse", probeMs: options.probeMs ?? PROBE_MS }) };
+    const { clock } = options;
+    const probeMs = options.probeMs ?? PROBE_MS;
+    const toNew = between(() => new OldClientBridge(), clock);
+    const toOld = between(() => new NewClientBridge(randomUUID), clock);
+    const made: Hosted = {
+      endpoint,
+      launcher,
+      sessions: new LegacySessions(launcher, { idleMs, maxSessions: most, alwaysBridged, idPrefix: alwaysBridged ? BRIDGE_SESSION : "", ...(transport === "sse" ? {} : { bridge: toNew }) }),
+      shared: new SharedChildren(launcher, { idleMs, maxChildren, maxBridged: most, isLegacy: transport === "sse", alwaysBridged, probeMs, bridge: toOld, clock }),
+    };
     hosted.set(path, made);
     return made;
   }
 
-  function opener(endpoint: HostedEndpoint, path: string): OpenChild {
+  function opener(endpoint: Endpoint, path: string): OpenChild {
     const logger = options.logger.child({ server: path.slice(1) });
     const maxLineBytes = options.maxResultBytes;
     if (endpoint.transport === "stdio") return (onMessage) => startChild({ command: resolveCommand(endpoint, options), onMessage, logger, maxLineBytes, maxMemoryBytes: endpoint.maxMemoryBytes });
     return (onMessage) => {
       const headers = Object.fromEntries(Object.entries(endpoint.headers).map(([name, value]) => [name.toLowerCase(), expandPlaceholders(value, options)]));
-      return openSse({ url: new URL(endpoint.url), headers, onMessage, logger, maxLineBytes });
+      const url = new URL(endpoint.url);
+      return endpoint.transport === "sse" ? openSse({ url, headers, onMessage, logger, maxLineBytes }) : openHttp({ url, headers, onMessage, logger });
     };
   }
 
@@ -143,8 +167,13 @@ export async function startStdioHost(options: StdioHostOptions): Promise<Stoppab
   }
 }
 
+function callHeaders({ headers }: IncomingMessage): CallHeaders {
+  const { authorization, traceparent } = headers;
+  return { ...(authorization === undefined ? {} : { authorization }), ...(typeof traceparent === "string" ? { traceparent } : {}) };
+}
+
 /** Sessions of old-era clients have a process each in any case. */
-function whose(endpoint: HostedEndpoint, principal: string | string[] | undefined): string {
+function whose(endpoint: Endpoint, principal: string | string[] | undefined): string {
   return endpoint.transport === "stdio" && endpoint.perPrincipal && typeof principal === "string" ? principal : "";
 }
 

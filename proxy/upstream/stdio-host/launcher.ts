@@ -2,8 +2,12 @@ import type { Clock } from "../../../collector/kernel/clock.ts";
 import type { JsonObject } from "../../transport/envelope.ts";
 import type { Child } from "./child.ts";
 
+/** `about` is the id of the request that a message belongs to, where that is known and the message does not say it. */
+export type OnMessage = (message: JsonObject, about?: unknown) => void;
 /** Starts a process, or opens a connection. Throws where what the registry says can't be resolved. */
-export type OpenChild = (onMessage: (message: JsonObject) => void) => Child;
+export type OpenChild = (onMessage: OnMessage) => Child;
+/** Puts something between a child and whoever speaks to it. */
+export type Between = (open: OpenChild, onMessage: OnMessage) => Child;
 
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 10_000;
@@ -29,10 +33,10 @@ export class Launcher {
   }
 
   /** Null while there are too many children, or while it is too early for another try. */
-  start(onMessage: (message: JsonObject) => void): Child | null {
+  start(onMessage: OnMessage, between?: Between): Child | null {
     const startedMs = this.#clock.nowMs();
     if (this.#children.size >= this.#maxProcesses || startedMs < this.#notBeforeMs) return null;
-    const child = this.#open(onMessage);
+    const child = between ? between(this.#open, onMessage) : this.#open(onMessage);
     this.#children.add(child);
     void child.exited.then(() => {
       if (!this.#children.delete(child)) return;

@@ -3,8 +3,8 @@ import type { Stoppable } from "../../../collector/kernel/lifecycle.ts";
 import { metaOf } from "../../era/classify.ts";
 import { isObject, serialize, type JsonObject, type Message } from "../../transport/envelope.ts";
 import { INVALID_REQUEST, UPSTREAM_FAILED } from "../../transport/rpc-error.ts";
-import type { Child } from "./child.ts";
-import { PendingAnswer, reply, replyError, writeEvent } from "./pending-answer.ts";
+import type { CallHeaders, Child } from "./child.ts";
+import { PendingAnswer, reply, replyError, statusFor, writeEvent } from "./pending-answer.ts";
 
 /** What waits for a client that has no stream open. */
 const MAX_WAITING = 64;
@@ -13,6 +13,8 @@ const MAX_UNREAD_BYTES = 8 * 1024 * 1024;
 interface InFlight {
   readonly answer: PendingAnswer;
   readonly progressToken: unknown;
+  /** Of the message that begins the session: told how it went, with the server's refusal or null. */
+  readonly begun?: (refused: JsonObject | null) => void;
 }
 
 /** One client's session with a child of its own. Ends when its client says so, when it is idle, or with the child. */
@@ -41,18 +43,30 @@ export class LegacySession implements Stoppable {
     this.#touch();
   }
 
-  post(message: Message, response: ServerResponse): void {
+  /**
+   * The first message of a session. `begun` is told how it went; where the server refused it, nothing has been answered yet,
+   * and the session is over.
+   */
+  begin(message: Message, headers: CallHeaders, response: ServerResponse, begun: NonNullable<InFlight["begun"]>): void {
+    this.#request(message, headers, response, begun);
+  }
+
+  post(message: Message, headers: CallHeaders, response: ServerResponse): void {
     this.#touch();
     if (message.kind !== "request") {
-      if (this.#send(message)) reply(response, 202, "");
+      if (this.#send(message, headers)) reply(response, 202, "");
       else response.destroy();
       return;
     }
-    const key = JSON.stringify(String(message.id)) + typeof message.id;
+    this.#request(message, headers, response);
+  }
+
+  #request(message: Message, headers: CallHeaders, response: ServerResponse, begun?: InFlight["begun"]): void {
+    const key = keyOf(message.id);
     if (this.#inFlight.has(key)) return replyError(response, 400, message.id, INVALID_REQUEST, "A request with this id is already under way.");
     const answer = new PendingAnswer(response, { "mcp-session-id": this.id }, () => this.#cancel(key, message));
-    this.#inFlight.set(key, { answer, progressToken: metaOf(message.params)?.progressToken });
-    if (this.#send(message)) return;
+    this.#inFlight.set(key, { answer, progressToken: metaOf(message.params)?.progressToken, ...(begun ? { begun } : {}) });
+    if (this.#send(message, headers)) return;
     this.#inFlight.delete(key);
     replyError(response, 502, message.id, UPSTREAM_FAILED, "The server's process has ended.");
   }
@@ -69,14 +83,18 @@ export class LegacySession implements Stoppable {
     this.#touch();
   }
 
-  received(message: JsonObject): void {
+  received(message: JsonObject, about?: unknown): void {
     this.#touch();
     const isAnswer = message.method === undefined && message.id !== undefined;
-    if (!isAnswer) return this.#toClient(message);
-    const key = JSON.stringify(String(message.id)) + typeof message.id;
+    if (!isAnswer) return this.#toClient(message, about === undefined ? undefined : this.#inFlight.get(keyOf(about)));
+    const key = keyOf(message.id);
     const found = this.#inFlight.get(key);
     this.#inFlight.delete(key);
-    found?.answer.answer(message);
+    if (!found) return;
+    const refused = found.begun !== undefined && message.error !== undefined && found.answer.takeBack();
+    if (!refused) found.answer.answer(message, statusFor(message.error));
+    found.begun?.(refused ? message : null);
+    if (refused) void this.stop();
   }
 
   async stop(): Promise<void> {
@@ -86,10 +104,10 @@ export class LegacySession implements Stoppable {
   }
 
   /** Over pipes nothing says which call a message belongs to, except its progress token. */
-  #toClient(message: JsonObject): void {
+  #toClient(message: JsonObject, about: InFlight | undefined): void {
     const token = message.method === "notifications/progress" && isObject(message.params) ? message.params.progressToken : undefined;
     const calls = [...this.#inFlight.values()];
-    const owner = token === undefined ? undefined : calls.find((call) => call.progressToken === token);
+    const owner = about ?? (token === undefined ? undefined : calls.find((call) => call.progressToken === token));
     const target = owner ?? (calls.length === 1 ? calls[0] : undefined);
     if (target) return target.answer.event(message);
     if (this.#stream && this.#stream.writableLength < MAX_UNREAD_BYTES) return void writeEvent(this.#stream, message);
@@ -104,8 +122,8 @@ export class LegacySession implements Stoppable {
     this.#child?.send(JSON.stringify({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: message.body.id, reason: "the client closed the request" } }));
   }
 
-  #send(message: Message): boolean {
-    return this.#child?.send(serialize(message)) ?? false;
+  #send(message: Message, headers: CallHeaders): boolean {
+    return this.#child?.send(serialize(message), headers) ?? false;
   }
 
   #touch(): void {
@@ -129,3 +147,5 @@ export class LegacySession implements Stoppable {
     this.#waiting = [];
   }
 }
+
+const keyOf = (id: unknown): string => JSON.stringify(String(id)) + typeof id;

@@ -1,6 +1,8 @@
 import type { ServerResponse } from "node:http";
-import { errorBody } from "../../transport/rpc-error.ts";
-import type { RpcId } from "../../transport/envelope.ts";
+import { BRIDGE_FULL, NO_COMMON_ERA } from "../../era/bridge/step.ts";
+import { isObject, type RpcId } from "../../transport/envelope.ts";
+import { UPSTREAM_FAILED, errorBody } from "../../transport/rpc-error.ts";
+import { CREDENTIAL_REFUSED } from "./http-connection.ts";
 
 /**
  * The response to one POST: a JSON object when the answer is the first thing to say, a stream of events when the server
@@ -39,12 +41,30 @@ export class PendingAnswer {
     } else reply(this.#response, status, JSON.stringify(message), this.#headers);
   }
 
+  /** The answer will come from elsewhere. False when it has begun already, or nobody waits for it. */
+  takeBack(): boolean {
+    if (this.#done || this.#response.headersSent) return false;
+    return (this.#done = true);
+  }
+
   /** There will be no answer, because the server has gone. */
   fail(): void {
     if (this.#done) return;
     this.#done = true;
     this.#response.destroy();
   }
+}
+
+/** The host's own failures have a status that says whose they are. */
+const ownStatus: ReadonlyMap<unknown, number> = new Map([
+  [NO_COMMON_ERA, 421],
+  [CREDENTIAL_REFUSED, 401],
+  [BRIDGE_FULL, 503],
+  [UPSTREAM_FAILED, 502],
+]);
+
+export function statusFor(error: unknown): number {
+  return isObject(error) ? (ownStatus.get(error.code) ?? 200) : 200;
 }
 
 export function writeEvent(response: ServerResponse, message: unknown): boolean {

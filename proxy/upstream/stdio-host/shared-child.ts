@@ -3,10 +3,9 @@ import type { Stoppable } from "../../../collector/kernel/lifecycle.ts";
 import { CLIENT_CAPABILITIES_KEY, PROTOCOL_VERSION_KEY, SUBSCRIPTION_ID_KEY, metaOf } from "../../era/classify.ts";
 import { isObject, serialize, type JsonObject, type Message } from "../../transport/envelope.ts";
 import { INVALID_PARAMS, OVERLOADED, UNSUPPORTED_VERSION, UPSTREAM_FAILED } from "../../transport/rpc-error.ts";
-import type { Child } from "./child.ts";
-import type { Launcher } from "./launcher.ts";
-import { PendingAnswer, reply, replyError } from "./pending-answer.ts";
-import { legacyVersions, type Probe } from "./probe.ts";
+import type { CallHeaders, Child } from "./child.ts";
+import type { Between, Launcher } from "./launcher.ts";
+import { PendingAnswer, reply, replyError, statusFor as ownStatusFor } from "./pending-answer.ts";
 
 interface InFlight {
   readonly answer: PendingAnswer;
@@ -21,42 +20,35 @@ interface InFlight {
 export class SharedChild implements Stoppable {
   readonly #launcher: Launcher;
   readonly #idleMs: number;
-  readonly #speaks: () => Promise<Probe>;
+  readonly #versions: readonly string[];
+  readonly #bridge: Between | undefined;
   readonly #onLost: () => void;
   readonly #inFlight = new Map<number, InFlight>();
   #child: Child | null = null;
-  #posting = 0;
   #lastId = 0;
   #idle: NodeJS.Timeout | undefined;
 
-  constructor(launcher: Launcher, options: { idleMs: number; speaks: () => Promise<Probe>; onLost: () => void }) {
+  constructor(launcher: Launcher, options: { idleMs: number; versions: readonly string[]; bridge?: Between | undefined; onLost: () => void }) {
     this.#launcher = launcher;
     this.#idleMs = options.idleMs;
-    this.#speaks = options.speaks;
+    this.#versions = options.versions;
+    this.#bridge = options.bridge;
     this.#onLost = options.onLost;
   }
 
-  /** It has a child, or is about to. */
+  /** It has a child. */
   get inUse(): boolean {
-    return this.#child !== null || this.#posting > 0;
+    return this.#child !== null;
   }
 
-  async post(message: Message, version: string, response: ServerResponse): Promise<void> {
-    this.#posting++;
-    try {
-      await this.#post(message, version, response);
-    } finally {
-      this.#posting--;
-    }
+  /** Somebody waits for an answer of it. */
+  get isBusy(): boolean {
+    return this.#inFlight.size > 0;
   }
 
-  async #post(message: Message, version: string, response: ServerResponse): Promise<void> {
-    const probe = await this.#speaks();
-    if (response.destroyed) return;
-    if (probe.kind === "unavailable") return replyError(response, 503, message.id, OVERLOADED, "No further process of this server can be started now.");
-    const supported = probe.kind === "legacy" ? legacyVersions : probe.versions;
-    if (probe.kind === "legacy" || !probe.versions.includes(version)) {
-      return replyError(response, 400, message.id, UNSUPPORTED_VERSION, "Unsupported protocol version", { supported, requested: version });
+  post(message: Message, version: string, headers: CallHeaders, response: ServerResponse): void {
+    if (!this.#versions.includes(version)) {
+      return replyError(response, 400, message.id, UNSUPPORTED_VERSION, "Unsupported protocol version", { supported: this.#versions, requested: version });
     }
     if (message.kind === "request" && !isObject(metaOf(message.params)?.[CLIENT_CAPABILITIES_KEY])) {
       return replyError(response, 400, message.id, INVALID_PARAMS, `params._meta["${CLIENT_CAPABILITIES_KEY}"] is missing`);
@@ -64,10 +56,10 @@ export class SharedChild implements Stoppable {
     const child = (this.#child ??= this.#start());
     if (child === null) return replyError(response, 503, message.id, OVERLOADED, "The server's process is being restarted.");
     this.#touch();
-    if (message.kind === "request") this.#request(child, message, version, response);
+    if (message.kind === "request") this.#request(child, message, version, headers, response);
     else {
       // A cancellation names an id of the client's own; over HTTP closing the response says the same.
-      if (message.method !== "notifications/cancelled") child.send(serialize(message));
+      if (message.method !== "notifications/cancelled") child.send(serialize(message), headers);
       reply(response, 202, "");
     }
   }
@@ -80,14 +72,14 @@ export class SharedChild implements Stoppable {
   }
 
   #start(): Child | null {
-    const child = this.#launcher.start((message) => this.#received(message));
+    const child = this.#launcher.start((message, about) => this.#received(message, about), this.#bridge);
     void child?.exited.then(() => {
       if (this.#child === child) this.#lost();
     });
     return child;
   }
 
-  #request(child: Child, message: Message, version: string, response: ServerResponse): void {
+  #request(child: Child, message: Message, version: string, headers: CallHeaders, response: ServerResponse): void {
     const own = ++this.#lastId;
     const meta = metaOf(message.params);
     const answer = new PendingAnswer(response, {}, () => {
@@ -99,12 +91,12 @@ export class SharedChild implements Stoppable {
     this.#inFlight.set(own, { answer, id: message.body.id, progressToken: meta?.progressToken });
     message.body.id = own;
     if (meta?.progressToken !== undefined) meta.progressToken = own;
-    if (child.send(serialize(message))) return;
+    if (child.send(serialize(message), headers)) return;
     this.#inFlight.delete(own);
     replyError(response, 502, message.id, UPSTREAM_FAILED, "The server's process has ended.");
   }
 
-  #received(message: JsonObject): void {
+  #received(message: JsonObject, about: unknown): void {
     this.#touch();
     if (message.method === undefined) {
       const found = this.#inFlight.get(message.id as number);
@@ -115,12 +107,12 @@ export class SharedChild implements Stoppable {
       return;
     }
     // The newest revision has no requests from servers; there is nobody to answer one.
-    if (message.id === undefined) this.#notify(message);
+    if (message.id === undefined) this.#notify(message, about);
   }
 
-  #notify(message: JsonObject): void {
+  #notify(message: JsonObject, about: unknown): void {
     const params = isObject(message.params) ? message.params : {};
-    const token = message.method === "notifications/progress" ? params.progressToken : metaOf(params)?.[SUBSCRIPTION_ID_KEY];
+    const token = about ?? (message.method === "notifications/progress" ? params.progressToken : metaOf(params)?.[SUBSCRIPTION_ID_KEY]);
     const known = token === undefined ? undefined : this.#inFlight.get(Number(token));
     // What belongs to no call is told to nobody, unless there is only one whom it can be for.
     const target = known ?? (token === undefined && this.#inFlight.size === 1 ? [...this.#inFlight.values()][0] : undefined);
@@ -156,7 +148,7 @@ const errorStatus: ReadonlyMap<unknown, number> = new Map([
 ]);
 
 function statusFor(error: unknown): number {
-  return isObject(error) ? (errorStatus.get(error.code) ?? 200) : 200;
+  return isObject(error) ? (errorStatus.get(error.code) ?? ownStatusFor(error)) : 200;
 }
 
 function restoreSubscription(holder: JsonObject, call: InFlight): void {

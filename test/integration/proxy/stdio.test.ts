@@ -90,12 +90,13 @@ test("progress and answers of a modern server reach the one who asked, though tw
   expect(proxy.audit.records.find((r) => r.method === "tools/call")).toMatchObject({ protocolVersion: "2026-07-28", sessionId: "" });
 });
 
-test("a client of the newest revision is told what an old server speaks", async () => {
+test("a client of the newest revision is told of a server that speaks neither era", async () => {
   proxy = await startStdioProxy([{ name: "old", ...odd("echo") }]);
   const _meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} };
   const response = await post("old", { jsonrpc: "2.0", id: 1, method: "tools/list", params: { _meta } }, { "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/list" });
-  expect(response.status).toBe(400);
-  expect(await response.json()).toMatchObject({ error: { code: -32022, data: { supported: expect.arrayContaining(["2025-11-25"]), requested: "2026-07-28" } } });
+  expect(response.status).toBe(421);
+  expect(await response.json()).toMatchObject({ id: 1, error: { code: 42101, message: expect.stringContaining("neither protocol era") } });
+  expect(proxy.audit.records.at(-1)).toMatchObject({ method: "tools/list", outcome: "rpc_error", rpcCode: "42101" });
 });
 
 test("every session has a process of its own, which ends with it", async () => {

@@ -56,7 +56,7 @@ test("a session opens for its owner and for nobody else", () => {
   expect(new SessionBinding(Buffer.alloc(32, 1)).open(sealed, owner)).toBeNull();
 });
 
-const facts = (more: Partial<MessageFacts>): MessageFacts => ({ kind: "result", id: "1", isError: false, resultType: "", errorCode: "", answers: true, ...more });
+const facts = (more: Partial<MessageFacts>): MessageFacts => ({ kind: "result", id: "1", isError: false, resultType: "", errorCode: "", answers: true, method: "", ...more });
 
 for (const [what, ending, expected] of [
   ["a result", endingOf(facts({}), 200, true), { outcome: "ok" }],

@@ -1,0 +1,46 @@
+import { isObject, type JsonObject } from "../../transport/envelope.ts";
+
+/** One message for the client; `about` is the id of the request that it belongs to, where it is no answer. */
+export interface ForClient {
+  readonly message: JsonObject;
+  readonly about?: unknown;
+}
+
+/** What a bridge wants said, in this order, after it was told something. */
+export interface Step {
+  readonly toServer: JsonObject[];
+  readonly toClient: ForClient[];
+  /** When to call `tick` at the latest, in milliseconds from now; absent, there is no hurry. */
+  tickInMs?: number;
+}
+
+/**
+ * Stands between a client of one era and a server of the other, as a state machine: messages go in, messages come out, and
+ * nothing else happens. Time is passed in. One bridge serves one connection to a server.
+ */
+export interface EraBridge {
+  fromClient(message: JsonObject, nowMs: number): Step;
+  fromServer(message: JsonObject, nowMs: number): Step;
+  /** Something has been waited for too long, or is to be tried again. Called now and then. */
+  tick(nowMs: number): Step;
+}
+
+/** The server speaks the other era neither: not a word of it can be bridged. By its first three digits HTTP 421. */
+export const NO_COMMON_ERA = 42101;
+/** A call that a bridge can't carry on with: its server asks for what the client's revision has no word for. */
+export const NOT_BRIDGEABLE = 50202;
+/** A bridge that has as much to remember as it may. */
+export const BRIDGE_FULL = 50304;
+
+export const newStep = (): Step => ({ toServer: [], toClient: [] });
+
+export const answerTo = (id: unknown, result: JsonObject): ForClient => ({ message: { jsonrpc: "2.0", id, result } });
+
+export function errorTo(id: unknown, code: number, message: string, data?: unknown): ForClient {
+  return { message: { jsonrpc: "2.0", id, error: { code, message, ...(data === undefined ? {} : { data }) } } };
+}
+
+export const isRequest = (message: JsonObject): boolean => typeof message.method === "string" && message.id !== undefined;
+export const isNotification = (message: JsonObject): boolean => typeof message.method === "string" && message.id === undefined;
+
+export const objectOf = (value: unknown): JsonObject => (isObject(value) ? value : {});
