@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { readRows, splitCsv, writeRows, type Row } from "../../../analytics/eval/rows.ts";
 import { scoreEventsFile, scoreSeriesFile } from "../../../analytics/eval/series.ts";
 import { scoreTraceFiles } from "../../../analytics/eval/traces.ts";
+import { createRecordedFlow } from "../../../proxy/handling/flow/recorded.ts";
 import { EventCorpus } from "../../eval/scoring/events.ts";
 import { NabCorpus, profiles } from "../../eval/scoring/nab.ts";
 import { intervals, withInterval } from "../../eval/scoring/bootstrap.ts";
@@ -121,7 +122,7 @@ test("a trace that acts as no training trace did scores higher than one that fol
     JSON.stringify({ trace_id, seq, server: "mail", tool, kind, untrusted: tool === "read", agent: "a", task_class: "inbox" });
   const train = Array.from({ length: 20 }, (_, i) => [call(`t${i}`, 0, "search", "read"), call(`t${i}`, 1, "read", "read")]).flat();
   const test = [call("ok", 1, "read", "read"), call("odd", 0, "search", "read"), call("ok", 0, "search", "read"), call("odd", 1, "read", "read"), call("odd", 2, "send", "egress")];
-  const rows = await collect(scoreTraceFiles({ train: file("train.ndjson", train.join("\n")), test: file("test.ndjson", test.join("\n")) }));
+  const rows = await collect(scoreTraceFiles({ train: file("train.ndjson", train.join("\n")), test: file("test.ndjson", test.join("\n")) }, createRecordedFlow()));
   expect(rows.map((row) => row.trace_id)).toEqual(["ok", "odd"]);
   expect(Number(rows[1]!.score)).toBeGreaterThan(10 * Number(rows[0]!.score));
 });
