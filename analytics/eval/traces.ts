@@ -2,6 +2,8 @@ import { existsSync } from "node:fs";
 import { SignalboxError } from "../../collector/kernel/errors.ts";
 import type { ArgumentLeaf } from "../../collector/record/call-record.ts";
 import { BehaviourModel, scoreSequence, type Sequence } from "../jobs/unusual-sequences/score.ts";
+import { quantileSorted } from "../score/stats.ts";
+import { minRuns } from "../score/taint.ts";
 import { readRows, type Row } from "./rows.ts";
 
 /** What the proxy records of a run's arguments. It is handed in, since the proxy is no part of the analytics. */
@@ -15,14 +17,35 @@ export interface TraceFiles {
   readonly testOutputs?: string;
 }
 
-/** Scores of the test traces under the sequence job's model of the training traces. A trace's score is that of all its
- * calls; no test trace teaches the model. */
+/**
+ * Scores of the test traces under the sequence job's model of the training traces. A trace's score is that of all its
+ * calls, over what ordinary traces score; no test trace teaches the model.
+ */
 export async function* scoreTraceFiles(files: TraceFiles, flow: RecordedFlow): AsyncGenerator<Row> {
   const model = new BehaviourModel();
-  for (const sequence of (await readSequences(files.train, files.trainOutputs, flow)).values()) model.add(sequence);
+  const past = [...(await readSequences(files.train, files.trainOutputs, flow)).values()];
+  for (const sequence of past) model.add(sequence);
+  const ordinary = ordinaryScores(model, past);
   for (const [id, sequence] of await readSequences(files.test, files.testOutputs, flow)) {
-    yield { trace_id: id, score: round(scoreSequence(model, sequence).total) };
+    const usual = model.taint.knows(sequence.className) ? ordinary.known : ordinary.unknown;
+    yield { trace_id: id, score: round(scoreSequence(model, sequence).total - usual) };
   }
+}
+
+/** So many past traces, spread over all of them, show what an ordinary one scores. */
+const mostCalibration = 2000;
+/** One deployment's tasks are all alike and another's never twice the same: three in four ordinary ones score less. */
+const usualShare = 0.75;
+
+/** What ordinary traces score under a model without them: of a class that is known, and of one of which this would be the first. */
+function ordinaryScores(model: BehaviourModel, past: readonly Sequence[]): { known: number; unknown: number } {
+  const step = Math.ceil(past.length / mostCalibration);
+  const some = past.filter((_, i) => i % step === 0);
+  const unknown = [...Map.groupBy(past, (one) => one.className).values()].flatMap((ofClass) => model.scoreAllWithout(ofClass));
+  const known = some.map((one) => (model.taint.sequencesOf(one.className) > minRuns ? model.scoreWithout(one).total : undefined)).filter((score) => score !== undefined);
+  const usual = (scores: readonly number[]): number => (scores.length === 0 ? 0 : quantileSorted(Float64Array.from(scores).sort(), usualShare));
+  const ofUnknown = usual(unknown.map((score) => score.total));
+  return { known: known.length === 0 ? ofUnknown : usual(known), unknown: ofUnknown };
 }
 
 /** The calls of each trace in order, one trace after another: calls of a trace stand together, or are gathered. */

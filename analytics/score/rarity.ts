@@ -93,9 +93,10 @@ export class RarityModel {
     return tail((group.singles + commonRuns * at.newInRun) / (group.pairs + commonRuns), group, value);
   }
 
-  /** How often a run brings a value that no other run of its class has; 1 where nothing is known. */
-  newInRun(place: string): number {
-    return this.#places.get(place)?.newInRun ?? 1;
+  /** How many values a single run of the class brought alone; of all classes where none is given. */
+  broughtAlone(place: string, className?: string): number {
+    const at = this.#places.get(place);
+    return (className === undefined ? at?.singlesWithin : at?.classes.get(className)?.singles) ?? 0;
   }
 
   /** In how many runs of the class the value came. */

@@ -24,7 +24,7 @@ export function actsAfterUntrusted(steps: readonly Step[]): number[] {
 
 const place = "";
 /** A class with fewer runs than these is judged by what other classes do. */
-const minRuns = 2;
+export const minRuns = 2;
 /** An act that its class doesn't do says much. A new class does new things, and which of them says next to nothing. */
 const weight = { known: 2, unknown: 0.15 };
 
@@ -74,7 +74,9 @@ export class TaintModel {
   bits(className: string, token: string): number {
     if (!this.knows(className)) return weight.unknown * this.#acts.bits(className, place, token, false);
     const seen = this.timesSeen(className, token);
-    const common = seen > 0 ? 1 : this.#acts.newInRun(place);
-    return -weight.known * Math.log2((seen + commonRuns * common) / (this.sequencesOf(className) + commonRuns));
+    // How often a run of the class acts as none before it did, with what runs of any class do.
+    const common = (this.#acts.broughtAlone(place) + 1) / (this.#all + 1);
+    const chance = seen > 0 ? seen + commonRuns : this.#acts.broughtAlone(place, className) + commonRuns * common;
+    return -weight.known * Math.log2(Math.min(1, chance / (this.sequencesOf(className) + commonRuns)));
   }
 }

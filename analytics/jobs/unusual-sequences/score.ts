@@ -33,10 +33,15 @@ export class BehaviourModel {
 
   /** Scores a sequence that the model was built with as if it had not been. */
   scoreWithout(sequence: Sequence): SequenceScore {
-    this.add(sequence, -1);
-    const score = scoreSequence(this, sequence);
-    this.add(sequence, 1);
-    return score;
+    return this.scoreAllWithout([sequence])[0]!;
+  }
+
+  /** The same of several, which are all taken out at once: as if nothing of their class were known, where they are all of it. */
+  scoreAllWithout(sequences: readonly Sequence[]): SequenceScore[] {
+    for (const one of sequences) this.add(one, -1);
+    const scores = sequences.map((one) => scoreSequence(this, one));
+    for (const one of sequences) this.add(one, 1);
+    return scores;
   }
 }
 
@@ -96,7 +101,6 @@ export function scoreSequence(model: BehaviourModel, { className, steps, followe
   };
   const acts = new Set(actsAfterUntrusted(steps));
   const repeated = new Set<string>();
-  const prior = 1;
   let soFar = 0;
   let highest = 0;
   let acted = 0;
@@ -117,11 +121,17 @@ export function scoreSequence(model: BehaviourModel, { className, steps, followe
       if (bits > highest && bits + surprisal >= max) [out.worst, out.taintBits] = [at, 0];
       highest = Math.max(highest, bits);
     }
-    const manyActs = model.acts.bits(className, actCount, acted, { prior, known });
-    out.totals.push((known ? anyCall.known : anyCall.unknown) * soFar + highest + manyActs);
+    out.totals.push((known ? anyCall.known : anyCall.unknown) * soFar + highest + moreActs(model, className, acted, known));
   });
   out.total = out.totals.at(-1) ?? 0;
   return out;
+}
+
+/** Bits by which so many acts surprise where there is one at all: a task that was led astray does that and its own. */
+function moreActs(model: BehaviourModel, className: string, acts: number, known: boolean): number {
+  if (acts < 2) return 0;
+  const bits = (level: number): number => model.acts.bits(className, actCount, level, { prior: 1, known });
+  return bits(acts) - bits(1);
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
