@@ -55,6 +55,10 @@ export class TaintModel {
     return this.#all;
   }
 
+  get classes(): Iterable<string> {
+    return this.#sequences.keys();
+  }
+
   /** How many sequences of the class were seen. */
   sequencesOf(className: string): number {
     return this.#sequences.get(className) ?? 0;

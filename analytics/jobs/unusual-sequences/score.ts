@@ -16,6 +16,8 @@ export interface Sequence {
 }
 
 const actCount = "acts after an untrusted read";
+/** Acts of one task are counted up to so many. */
+export const mostActs = 64;
 
 /** What tasks of each class usually do. */
 export class BehaviourModel {
@@ -28,7 +30,7 @@ export class BehaviourModel {
     this.sequence.add(className, steps, count);
     this.taint.add(className, steps, count);
     this.arguments.add(className, steps, count);
-    this.acts.add(className, actCount, actsAfterUntrusted(steps).length, count);
+    this.acts.add(className, actCount, Math.min(mostActs, actsAfterUntrusted(steps).length), count);
   }
 
   /** Scores a sequence that the model was built with as if it had not been. */
@@ -48,12 +50,26 @@ export class BehaviourModel {
 /** The model that stored counts make: each task begins once, so the beginnings are how many there were. */
 export function behaviourOf(rows: Iterable<TransitionRow>): BehaviourModel {
   const model = new BehaviourModel();
+  const actsOf = new Map<string, number[]>();
   for (const row of rows) {
+    if (row.kind === "acts") {
+      const reached = actsOf.get(row.class) ?? [];
+      actsOf.set(row.class, reached);
+      reached[Number(row.next)] = row.count;
+      continue;
+    }
     if (row.kind === "after_untrusted") model.taint.addCounts(row.class, 0, [[row.next, row.count]]);
     else model.sequence.addCount(row.class, row.context, row.next, row.count);
     if (row.kind === "transition" && row.context === start) model.taint.addCounts(row.class, row.count, []);
   }
+  for (const className of model.taint.classes) addActs(model, className, actsOf.get(className) ?? []);
   return model;
+}
+
+/** `reached[n]`: so many tasks acted at least n times, which all of them did for n = 0. */
+function addActs(model: BehaviourModel, className: string, reached: readonly number[]): void {
+  const atLeast = (n: number): number => (n === 0 ? model.taint.sequencesOf(className) : (reached[n] ?? 0));
+  for (let n = 0; n < Math.max(1, reached.length); n++) model.acts.add(className, actCount, n, Math.max(0, atLeast(n) - atLeast(n + 1)));
 }
 
 export interface SequenceScore {
@@ -121,17 +137,12 @@ export function scoreSequence(model: BehaviourModel, { className, steps, followe
       if (bits > highest && bits + surprisal >= max) [out.worst, out.taintBits] = [at, 0];
       highest = Math.max(highest, bits);
     }
-    out.totals.push((known ? anyCall.known : anyCall.unknown) * soFar + highest + moreActs(model, className, acted, known));
+    // A task that was led astray acts once more than it does by itself.
+    const manyActs = model.acts.bits(className, actCount, Math.min(mostActs, acted), { prior: 1, known });
+    out.totals.push((known ? anyCall.known : anyCall.unknown) * soFar + highest + manyActs);
   });
   out.total = out.totals.at(-1) ?? 0;
   return out;
-}
-
-/** Bits by which so many acts surprise where there is one at all: a task that was led astray does that and its own. */
-function moreActs(model: BehaviourModel, className: string, acts: number, known: boolean): number {
-  if (acts < 2) return 0;
-  const bits = (level: number): number => model.acts.bits(className, actCount, level, { prior: 1, known });
-  return bits(acts) - bits(1);
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
