@@ -10,16 +10,21 @@ import { analyticsConfigSchema } from "./config.ts";
 import { writeRows, type Row } from "./eval/rows.ts";
 import { scoreEventsFile, scoreSeriesFile } from "./eval/series.ts";
 import { scoreTextsFile } from "./eval/texts.ts";
-import { scoreTraceFiles } from "./eval/traces.ts";
+import { scoreTraceFiles, type RecordedFlow, type TraceFiles } from "./eval/traces.ts";
 import { createJobs } from "./jobs/index.ts";
 import { createRunLog } from "./schedule/run-log.ts";
 import { runJobsOver } from "./schedule/replay.ts";
 import { registerSequences } from "./sequences/command.ts";
 import { parseTime } from "./time-flag.ts";
 
-export const registerAnalytics: RegisterCommands = (program, context) => {
+/** What the commands need of other parts, which the entry file hands in. */
+export interface AnalyticsDeps {
+  readonly recordedFlow: () => Promise<RecordedFlow>;
+}
+
+export const registerAnalytics = (deps: AnalyticsDeps): RegisterCommands => (program, context) => {
   registerJobs(program, context);
-  registerEval(program, context);
+  registerEval(program, context, deps);
   registerBacktest(program, context);
   registerBlastRadius(program, context);
   registerBaseline(program, context);
@@ -73,7 +78,7 @@ function openStore(context: CommandContext) {
   return { store, log: createRunLog(store) };
 }
 
-function registerEval(program: Command, context: CommandContext): void {
+function registerEval(program: Command, context: CommandContext, deps: AnalyticsDeps): void {
   const evaluate = program.command("eval").description("scores files with the jobs' own detectors, without a store");
   const write = async (rows: AsyncIterable<Row>, out: string): Promise<void> => {
     const count = await writeRows(out, rows);
@@ -81,11 +86,14 @@ function registerEval(program: Command, context: CommandContext): void {
   };
   evaluate
     .command("traces")
-    .description("agents' runs by the order of their calls: one score a trace")
+    .description("agents' runs by the order of their calls, their arguments, and where these came from: one score a trace")
     .requiredOption("--train <file>", "calls of benign traces (NDJSON, gzip'd or not)")
     .requiredOption("--test <file>", "calls of the traces to score")
     .requiredOption("--out <file>", "NDJSON {trace_id, score}")
-    .action((options: { train: string; test: string; out: string }) => write(scoreTraceFiles(options), options.out));
+    .option("--train-outputs <file>", "what the calls returned, NDJSON {trace_id, seq, text}; by default x.outputs.ndjson beside x.ndjson, where there is one")
+    .option("--test-outputs <file>", "the same of the traces to score")
+    .addHelpText("after", "\nExample: signalbox eval traces --train banking.0.train.ndjson --test banking.0.test.ndjson --out scores.ndjson")
+    .action(async (options: TraceFiles & { out: string }) => write(scoreTraceFiles(options, await deps.recordedFlow()), options.out));
   for (const [name, what, score] of [
     ["series", "a series of values (series,timestamp,value)", scoreSeriesFile],
     ["events", "denials (series,timestamp,total,denied) or latencies (series,timestamp,value)", scoreEventsFile],

@@ -1,9 +1,55 @@
+import { existsSync } from "node:fs";
 import { SignalboxError } from "../../collector/kernel/errors.ts";
+import type { ArgumentLeaf } from "../../collector/record/call-record.ts";
 import { BehaviourModel, scoreSequence, type Sequence } from "../jobs/unusual-sequences/score.ts";
+import { quantileSorted } from "../score/stats.ts";
+import { minRuns } from "../score/taint.ts";
 import { readRows, type Row } from "./rows.ts";
 
+/** What the proxy records of a run's arguments. It is handed in, since the proxy is no part of the analytics. */
+export type RecordedFlow = (run: readonly { args: unknown; trusted: boolean; output: string | undefined }[]) => ArgumentLeaf[][];
+
+export interface TraceFiles {
+  readonly train: string;
+  readonly test: string;
+  /** What the calls returned; by default the file beside, `x.outputs.ndjson` for `x.ndjson`, where there is one. */
+  readonly trainOutputs?: string;
+  readonly testOutputs?: string;
+}
+
+/**
+ * Scores of the test traces under the sequence job's model of the training traces. A trace's score is that of all its
+ * calls, over what ordinary traces score; no test trace teaches the model.
+ */
+export async function* scoreTraceFiles(files: TraceFiles, flow: RecordedFlow): AsyncGenerator<Row> {
+  const model = new BehaviourModel();
+  const past = [...(await readSequences(files.train, files.trainOutputs, flow)).values()];
+  for (const sequence of past) model.add(sequence);
+  const ordinary = ordinaryScores(model, past);
+  for (const [id, sequence] of await readSequences(files.test, files.testOutputs, flow)) {
+    const usual = model.taint.knows(sequence.className) ? ordinary.known : ordinary.unknown;
+    yield { trace_id: id, score: round(scoreSequence(model, sequence).total - usual) };
+  }
+}
+
+/** So many past traces, spread over all of them, show what an ordinary one scores. */
+const mostCalibration = 2000;
+/** One deployment's tasks are all alike and another's never twice the same: three in four ordinary ones score less. */
+const usualShare = 0.75;
+
+/** What ordinary traces score under a model without them: of a class that is known, and of one of which this would be the first. */
+function ordinaryScores(model: BehaviourModel, past: readonly Sequence[]): { known: number; unknown: number } {
+  const step = Math.ceil(past.length / mostCalibration);
+  const some = past.filter((_, i) => i % step === 0);
+  const unknown = [...Map.groupBy(past, (one) => one.className).values()].flatMap((ofClass) => model.scoreAllWithout(ofClass));
+  const known = some.map((one) => (model.taint.sequencesOf(one.className) > minRuns ? model.scoreWithout(one).total : undefined)).filter((score) => score !== undefined);
+  const usual = (scores: readonly number[]): number => (scores.length === 0 ? 0 : quantileSorted(Float64Array.from(scores).sort(), usualShare));
+  const ofUnknown = usual(unknown.map((score) => score.total));
+  return { known: known.length === 0 ? ofUnknown : usual(known), unknown: ofUnknown };
+}
+
 /** The calls of each trace in order, one trace after another: calls of a trace stand together, or are gathered. */
-async function readSequences(path: string): Promise<Map<string, Sequence>> {
+async function readSequences(path: string, outputsPath: string | undefined, flow: RecordedFlow): Promise<Map<string, Sequence>> {
   const calls = new Map<string, Row[]>();
   for await (const row of readRows(path)) {
     if (typeof row.trace_id !== "string" || typeof row.tool !== "string") {
@@ -13,31 +59,46 @@ async function readSequences(path: string): Promise<Map<string, Sequence>> {
     if (trace === undefined) calls.set(row.trace_id, [row]);
     else trace.push(row);
   }
-  return new Map([...calls].map(([id, rows]) => [id, toSequence(rows)]));
+  const outputs = await readOutputs(outputsPath ?? besides(path));
+  return new Map([...calls].map(([id, rows]) => [id, toSequence(rows, outputs, flow)]));
 }
 
-function toSequence(rows: readonly Row[]): Sequence {
+/** Where the outputs of a call file are, if they are beside it. */
+function besides(path: string): string | undefined {
+  const stem = /^(.*)\.ndjson(\.gz)?$/.exec(path)?.[1];
+  if (stem === undefined) return undefined;
+  return [`${stem}.outputs.ndjson`, `${stem}.outputs.ndjson.gz`].find((one) => existsSync(one));
+}
+
+const outputKey = (row: Row): string => `${String(row.trace_id)}\n${String(row.seq)}`;
+
+async function readOutputs(path: string | undefined): Promise<Map<string, string> | undefined> {
+  if (path === undefined) return undefined;
+  const outputs = new Map<string, string>();
+  for await (const row of readRows(path)) {
+    if (typeof row.text !== "string" || typeof row.trace_id !== "string") {
+      throw new SignalboxError("E_EVAL_INPUT", `${path}: an output has no trace_id or no text`, { remedy: 'a row is {"trace_id": "...", "seq": 0, "text": "..."}' });
+    }
+    outputs.set(outputKey(row), row.text);
+  }
+  return outputs;
+}
+
+function toSequence(rows: readonly Row[], outputs: ReadonlyMap<string, string> | undefined, flow: RecordedFlow): Sequence {
   const ordered = rows.toSorted((a, b) => Number(a.seq) - Number(b.seq));
   const first = ordered[0]!;
+  const leaves = flow(ordered.map((row) => ({ args: row.args, trusted: row.untrusted !== true, output: outputs?.get(outputKey(row)) })));
   return {
     className: String(first.task_class ?? "") || `agent:${String(first.agent ?? "")}`,
-    steps: ordered.map((row) => ({
+    followed: outputs !== undefined,
+    steps: ordered.map((row, at) => ({
       token: `${String(row.server ?? "")}/${String(row.tool)}/${String(row.kind ?? "unknown")}`,
       acts: row.kind !== "read",
       untrusted: row.untrusted === true,
       outcome: String(row.outcome ?? "ok"),
+      arguments: leaves[at]!.map(({ path, digest, flowFromSeq, flowScore }) => ({ path, digest, fromResult: flowFromSeq !== null, flowScore })),
     })),
   };
-}
-
-/** Scores of the test traces under the sequence job's model of the training traces. A trace's score is that of all its
- * calls; no test trace teaches the model. */
-export async function* scoreTraceFiles(files: { train: string; test: string }): AsyncGenerator<Row> {
-  const model = new BehaviourModel();
-  for (const sequence of (await readSequences(files.train)).values()) model.add(sequence);
-  for (const [id, sequence] of await readSequences(files.test)) {
-    yield { trace_id: id, score: round(scoreSequence(model, sequence).total) };
-  }
 }
 
 /** Nine digits: what differs further down is rounding, and would differ from machine to machine. */

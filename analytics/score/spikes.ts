@@ -136,7 +136,7 @@ export function dropExplained<T extends Explained>(found: readonly T[]): T[] {
 }
 
 /** The job's judgement of one bucket after another, without a database: evidence in powers of ten. */
-export function createSpikeScorer(memoryBuckets = 2016, warm = 50): (bucket: Bucket) => number {
+export function createSpikeScorer(memoryBuckets = 4032, warm = 50): (bucket: Bucket) => number {
   const moments = new RateMoments(memoryBuckets);
   const newest: Bucket[] = [];
   let seen = 0;

@@ -1,3 +1,6 @@
+import type { Argument } from "./argument-model.ts";
+import { commonRuns, RarityModel } from "./rarity.ts";
+
 /** One call as the sequence scorers see it. */
 export interface Step {
   /** `server/tool/effect`. */
@@ -8,6 +11,8 @@ export interface Step {
   untrusted: boolean;
   /** How it ended; `ok` where nothing is said. */
   outcome?: string;
+  /** What it was called with; absent where that is not read. */
+  arguments?: readonly Argument[];
 }
 
 /** The acting calls after an untrusted read, by their position; empty where nothing untrusted was read. */
@@ -17,21 +22,21 @@ export function actsAfterUntrusted(steps: readonly Step[]): number[] {
   return steps.flatMap((s, at) => (at > first && s.acts ? [at] : []));
 }
 
-interface ClassActs {
-  sequences: number;
-  acts: Map<string, number>;
-}
-
-const none: ClassActs = { sequences: 0, acts: new Map() };
+const place = "";
+/** A class with fewer runs than these is judged by what other classes do. */
+export const minRuns = 2;
+/** An act that its class doesn't do says much. A new class does new things, and which of them says next to nothing. */
+const weight = { known: 2, unknown: 0.15 };
 
 /**
  * How often a class of tasks acts in a certain way after it has read something that a third party wrote: the shape of a
- * task that was hijacked by what it read. Counted once a sequence. A class that never did it falls back on how often any
- * class does, with the weight of one sequence.
+ * task that was hijacked by what it read. Counted once a sequence. How much it means that a class never did it is learnt:
+ * where every other task does something of its own, little.
  */
 export class TaintModel {
-  readonly #classes = new Map<string, ClassActs>();
-  readonly #all: ClassActs = { sequences: 0, acts: new Map() };
+  readonly #sequences = new Map<string, number>();
+  readonly #acts = new RarityModel();
+  #all = 0;
 
   add(className: string, steps: readonly Step[], count = 1): void {
     const tokens = [...new Set(actsAfterUntrusted(steps).map((at) => steps[at]!.token))];
@@ -40,33 +45,42 @@ export class TaintModel {
 
   /** `sequences` of the class were seen, so many of which did each of these after an untrusted read. */
   addCounts(className: string, sequences: number, acts: readonly (readonly [token: string, count: number])[]): void {
-    let own = this.#classes.get(className);
-    if (own === undefined) this.#classes.set(className, (own = { sequences: 0, acts: new Map() }));
-    for (const counts of [own, this.#all]) {
-      counts.sequences += sequences;
-      for (const [token, count] of acts) counts.acts.set(token, (counts.acts.get(token) ?? 0) + count);
-    }
+    this.#sequences.set(className, this.sequencesOf(className) + sequences);
+    this.#all += sequences;
+    for (const [token, count] of acts) this.#acts.add(className, place, token, count);
   }
 
   /** How many sequences were seen. */
   get sequences(): number {
-    return this.#all.sequences;
+    return this.#all;
+  }
+
+  get classes(): Iterable<string> {
+    return this.#sequences.keys();
   }
 
   /** How many sequences of the class were seen. */
   sequencesOf(className: string): number {
-    return this.#classes.get(className)?.sequences ?? 0;
+    return this.#sequences.get(className) ?? 0;
+  }
+
+  /** Whether the class can be gone by. */
+  knows(className: string): boolean {
+    return this.sequencesOf(className) >= minRuns;
   }
 
   /** In how many of them `token` followed an untrusted read. */
   timesSeen(className: string, token: string): number {
-    return this.#classes.get(className)?.acts.get(token) ?? 0;
+    return this.#acts.timesSeen(className, place, token);
   }
 
-  /** Bits of surprise that a task of this class calls `token` after an untrusted read. */
+  /** Bits of surprise that a task of this class calls `token` after an untrusted read, weighted. */
   bits(className: string, token: string): number {
-    const overall = ((this.#all.acts.get(token) ?? 0) + 0.5) / (this.#all.sequences + 1);
-    const own = this.#classes.get(className) ?? none;
-    return -Math.log2(((own.acts.get(token) ?? 0) + overall) / (own.sequences + 1));
+    if (!this.knows(className)) return weight.unknown * this.#acts.bits(className, place, token, false);
+    const seen = this.timesSeen(className, token);
+    // How often a run of the class acts as none before it did, with what runs of any class do.
+    const common = (this.#acts.broughtAlone(place) + 1) / (this.#all + 1);
+    const chance = seen > 0 ? seen + commonRuns : this.#acts.broughtAlone(place, className) + commonRuns * common;
+    return -weight.known * Math.log2(Math.min(1, chance / (this.sequencesOf(className) + commonRuns)));
   }
 }

@@ -7,8 +7,9 @@ const transitionsSql = loadSql(new URL("./transitions.sql", import.meta.url));
 /** One count of a model, as its tables hold it. */
 export interface TransitionRow {
   class: string;
-  /** `after_untrusted`: in so many tasks `next` came for the first time after an untrusted read. */
-  kind: "transition" | "after_untrusted";
+  /** `after_untrusted`: in so many tasks `next` came for the first time after an untrusted read. `acts`: so many tasks acted at
+   * least `next` times after one. */
+  kind: "transition" | "after_untrusted" | "acts";
   context: string;
   next: string;
   count: number;

@@ -220,13 +220,13 @@ export async function replayReport(data: string): Promise<string> {
 const replayed = new Set(["agentdojo", "tau-bench", "livemcpbench"]);
 
 /** The shipped model, taught without any text of the data sets that are replayed. */
-async function untaughtModel(data: string): Promise<TextModel> {
+export async function untaughtModel(data: string): Promise<TextModel> {
   const texts = await readTexts(join(data, "tool_outputs/texts.ndjson.gz"));
   const model = trainModel(corpusOf(texts), corpusOf(writtenTexts()), (row) => !replayed.has(row.source));
   return toTextModel(model, shippedModel().threshold);
 }
 
-function scanner(model: TextModel): Scan {
+export function scanner(model: TextModel): Scan {
   const known = new Map<string, readonly ScoredSpan[]>();
   return (text) => {
     const spans = known.get(text) ?? scanText(text, model).spans;

@@ -1,6 +1,7 @@
 import { loadSql } from "../../../collector/store/sql-file.ts";
 import type { Store } from "../../../collector/store/client.ts";
 import type { Window } from "../../schedule/job.ts";
+import { mostActs } from "../unusual-sequences/score.ts";
 import { leftOutParams, type LeftOut } from "./left-out.ts";
 
 /** A block's length: the step of the job, so that one more model costs one more block. */
@@ -48,7 +49,7 @@ export async function countBlocks(store: Store, range: Window, options: { lookBa
   const countedAt = new Date(nowMs).toISOString();
   const counts = new Map<number, number>();
   for (let blockAt = range.fromMs; blockAt < range.toMs; blockAt += blockMs) counts.set(blockAt, 0);
-  const params = { look_back_from_ms: range.fromMs - lookBackMs, from_ms: range.fromMs, to_ms: range.toMs, step_ms: blockMs, ...leftOutParams(leftOut) };
+  const params = { look_back_from_ms: range.fromMs - lookBackMs, from_ms: range.fromMs, to_ms: range.toMs, step_ms: blockMs, most_acts: mostActs, ...leftOutParams(leftOut) };
   for await (const rows of store.stream<{ block_ms: string; class: string; kind: string; context: string; next: string; count: number }>(countsSql, params)) {
     for (const row of rows) counts.set(Number(row.block_ms), (counts.get(Number(row.block_ms)) ?? 0) + 1);
     await store.insert(

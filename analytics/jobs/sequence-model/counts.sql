@@ -1,8 +1,9 @@
 -- question: What followed what in the tasks of each class, block by block?
--- params: look_back_from_ms, from_ms, to_ms (Unix milliseconds), step_ms (a block's length); left_out_calls, left_out_tasks:
+-- params: look_back_from_ms, from_ms, to_ms (Unix milliseconds), step_ms (a block's length); most_acts: acts of a task are counted up to so many; left_out_calls, left_out_tasks:
 --   pieces of work with these are not counted; left_out_agents, left_out_from_ms, left_out_to_ms: nor those of an agent with
 --   a call in such a stretch, one of each a position
--- out: block_ms, class, kind, context (the 0 to 3 calls before, one a line, ^ for the start), next, count
+-- out: block_ms, class, kind, context (the 0 to 3 calls before, one a line, ^ for the start), next (of kind acts: the how manieth
+--   act after an untrusted read of its task it was), count
 -- scans: calls from look_back_from to to_ms of pieces of work with a call since from_ms, 13 columns
 WITH
     fromUnixTimestamp64Milli({look_back_from_ms:Int64}, 'UTC') AS look_back_from,
@@ -70,21 +71,25 @@ SELECT
     class,
     entry.1 AS kind,
     entry.2 AS context,
-    token AS next,
+    entry.3 AS next,
     toUInt32(count()) AS count
 FROM
 (
-    SELECT *, acts AND tainted AND row_number() OVER (PARTITION BY unit, token, acts AND tainted ORDER BY ts, seq) = 1 AS acts_first
+    SELECT
+        *,
+        acts AND tainted AND row_number() OVER (PARTITION BY unit, token, acts AND tainted ORDER BY ts, seq) = 1 AS acts_first,
+        sum(acts AND tainted) OVER (PARTITION BY unit ORDER BY ts, seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS acted
     FROM transitions
     WHERE NOT unit_left_out
 )
 ARRAY JOIN arrayFilter(e -> e.1 != '', [
-    ('transition', ''),
-    ('transition', token_1),
-    (if(marked_1 != token_1, 'transition', ''), marked_1),
-    (if(position >= 2, 'transition', ''), concat(marked_2, '\n', marked_1)),
-    (if(position >= 3, 'transition', ''), concat(marked_3, '\n', marked_2, '\n', marked_1)),
-    (if(acts_first, 'after_untrusted', ''), '')
+    ('transition', '', token),
+    ('transition', token_1, token),
+    (if(marked_1 != token_1, 'transition', ''), marked_1, token),
+    (if(position >= 2, 'transition', ''), concat(marked_2, '\n', marked_1), token),
+    (if(position >= 3, 'transition', ''), concat(marked_3, '\n', marked_2, '\n', marked_1), token),
+    (if(acts_first, 'after_untrusted', ''), '', token),
+    (if(acts AND tainted AND acted <= {most_acts:UInt32}, 'acts', ''), '', toString(acted))
 ]) AS entry
 WHERE ts >= from_time
 GROUP BY block_ms, class, kind, context, next

@@ -1,4 +1,6 @@
 import { groupAlike as byKind } from "../../findings/work.ts";
+import { ArgumentModel } from "../../score/argument-model.ts";
+import { LevelModel } from "../../score/level-model.ts";
 import { SequenceModel, start } from "../../score/sequence-model.ts";
 import { decades } from "../../score/rate.ts";
 import { falseDiscoveryRates, quantileSorted } from "../../score/stats.ts";
@@ -9,36 +11,65 @@ import type { TransitionRow } from "../../sequences/model.ts";
 export interface Sequence {
   className: string;
   steps: readonly Step[];
+  /** The values of results were followed into the arguments of later calls, as the proxy does. */
+  followed?: boolean;
 }
+
+const actCount = "acts after an untrusted read";
+/** Acts of one task are counted up to so many. */
+export const mostActs = 64;
 
 /** What tasks of each class usually do. */
 export class BehaviourModel {
   readonly sequence = new SequenceModel();
   readonly taint = new TaintModel();
+  readonly arguments = new ArgumentModel();
+  readonly acts = new LevelModel();
 
   add({ className, steps }: Sequence, count = 1): void {
     this.sequence.add(className, steps, count);
     this.taint.add(className, steps, count);
+    this.arguments.add(className, steps, count);
+    this.acts.add(className, actCount, Math.min(mostActs, actsAfterUntrusted(steps).length), count);
   }
 
   /** Scores a sequence that the model was built with as if it had not been. */
   scoreWithout(sequence: Sequence): SequenceScore {
-    this.add(sequence, -1);
-    const score = scoreSequence(this, sequence);
-    this.add(sequence, 1);
-    return score;
+    return this.scoreAllWithout([sequence])[0]!;
+  }
+
+  /** The same of several, which are all taken out at once: as if nothing of their class were known, where they are all of it. */
+  scoreAllWithout(sequences: readonly Sequence[]): SequenceScore[] {
+    for (const one of sequences) this.add(one, -1);
+    const scores = sequences.map((one) => scoreSequence(this, one));
+    for (const one of sequences) this.add(one, 1);
+    return scores;
   }
 }
 
 /** The model that stored counts make: each task begins once, so the beginnings are how many there were. */
 export function behaviourOf(rows: Iterable<TransitionRow>): BehaviourModel {
   const model = new BehaviourModel();
+  const actsOf = new Map<string, number[]>();
   for (const row of rows) {
+    if (row.kind === "acts") {
+      const reached = actsOf.get(row.class) ?? [];
+      actsOf.set(row.class, reached);
+      reached[Number(row.next)] = row.count;
+      continue;
+    }
     if (row.kind === "after_untrusted") model.taint.addCounts(row.class, 0, [[row.next, row.count]]);
     else model.sequence.addCount(row.class, row.context, row.next, row.count);
     if (row.kind === "transition" && row.context === start) model.taint.addCounts(row.class, row.count, []);
   }
+  for (const className of model.taint.classes) addActs(model, className, actsOf.get(className) ?? []);
   return model;
+}
+
+/** `reached[n]`: so many tasks acted at least n times, which all of them did for n = 0. */
+function addActs(model: BehaviourModel, className: string, reached: readonly number[]): void {
+  const atLeast = (n: number): number => (n === 0 ? model.taint.sequencesOf(className) : (reached[n] ?? 0));
+  for (let n = 0; n < Math.max(1, reached.length); n++) model.acts.add(className, actCount, n, Math.max(0, atLeast(n) - atLeast(n + 1)));
 }
 
 export interface SequenceScore {
@@ -47,6 +78,8 @@ export interface SequenceScore {
   surprisals: number[];
   /** Bits that each call's coming after an untrusted read adds, where it acts. */
   afterUntrusted: number[];
+  /** Bits that each call's arguments add. */
+  fromArguments: number[];
   /** The total as it was after each call. */
   totals: number[];
   max: number;
@@ -57,18 +90,25 @@ export interface SequenceScore {
   taintBits: number;
 }
 
-/** Improbable reads matter little beside an improbable act after an untrusted read; without one they are all there is. */
-const anyCallWeight = 0.25;
+/** Improbable calls matter little beside an improbable act after an untrusted read; without one they are all there is. A
+ * class that is new does new things. */
+const anyCall = { known: 0.25, unknown: 0.05 };
+/** A read with an argument out of an instruction can carry something out, and mostly only follows a link. */
+const readFlow = 0.5;
 
-/** Scores one sequence. On the development runs an act's own surprise together with that of acting at all after an
- * untrusted read finds hijacked tasks (AUC .96) where the highest surprise alone does not (.84). */
-export function scoreSequence(model: BehaviourModel, { className, steps }: Sequence): SequenceScore {
+/**
+ * Scores one sequence: what its worst call means, and how many acts there were. An act after an untrusted read counts by
+ * how unusual it is for the class to act so, by its arguments' values, and by the text that they came out of.
+ */
+export function scoreSequence(model: BehaviourModel, { className, steps, followed = false }: Sequence): SequenceScore {
   const surprisals = model.sequence.surprisals(className, steps);
+  const known = model.taint.knows(className);
   const max = Math.max(0, ...surprisals);
   const out: SequenceScore = {
     total: 0,
     surprisals,
     afterUntrusted: surprisals.map(() => 0),
+    fromArguments: surprisals.map(() => 0),
     totals: [],
     max,
     perCall: surprisals.reduce((sum, bits) => sum + bits, 0) / Math.max(1, surprisals.length),
@@ -76,22 +116,36 @@ export function scoreSequence(model: BehaviourModel, { className, steps }: Seque
     taintBits: 0,
   };
   const acts = new Set(actsAfterUntrusted(steps));
+  const repeated = new Set<string>();
   let soFar = 0;
   let highest = 0;
+  let acted = 0;
   surprisals.forEach((surprisal, at) => {
+    const step = steps[at]!;
     soFar = Math.max(soFar, surprisal);
+    const flows = model.arguments.flows(className, step, known);
     if (acts.has(at)) {
-      const taintBits = (out.afterUntrusted[at] = model.taint.bits(className, steps[at]!.token));
-      const bits = surprisal + taintBits;
+      acted++;
+      const taintBits = (out.afterUntrusted[at] = model.taint.bits(className, step.token));
+      out.fromArguments[at] = sum(flows) + model.arguments.novelty(className, step, { known, followed, repeated });
+      const bits = taintBits + out.fromArguments[at]!;
       // A mundane act must not hide a call that is far more improbable than itself.
-      if (bits > highest && bits >= max) [out.worst, out.taintBits] = [at, taintBits];
+      if (bits > highest && bits + surprisal >= max) [out.worst, out.taintBits] = [at, taintBits];
+      highest = Math.max(highest, bits);
+    } else if (flows.length > 0) {
+      const bits = (out.fromArguments[at] = readFlow * Math.max(...flows));
+      if (bits > highest && bits + surprisal >= max) [out.worst, out.taintBits] = [at, 0];
       highest = Math.max(highest, bits);
     }
-    out.totals.push(anyCallWeight * soFar + highest);
+    // A task that was led astray acts once more than it does by itself.
+    const manyActs = model.acts.bits(className, actCount, Math.min(mostActs, acted), { prior: 1, known });
+    out.totals.push((known ? anyCall.known : anyCall.unknown) * soFar + highest + manyActs);
   });
   out.total = out.totals.at(-1) ?? 0;
   return out;
 }
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
 export interface SequenceThresholds {
   /** Sequences of history below which nothing is said, and below which a finding is a ticket at most. */
@@ -152,7 +206,7 @@ export function findUnusual<T extends Sequence>(model: BehaviourModel, sequences
   const qs = falseDiscoveryRates(scored.map((s) => s.p));
   return scored
     .map((s, i) => ({ ...s, q: qs[i]!, decades: decades(s.p) }))
-    .filter((s) => s.q <= limits.fdr && s.score.surprisals[s.score.worst]! + s.score.taintBits >= limits.minBits)
+    .filter((s) => s.q <= limits.fdr && s.score.surprisals[s.score.worst]! + s.score.taintBits + s.score.fromArguments[s.score.worst]! >= limits.minBits)
     .sort((a, b) => b.decades - a.decades);
 }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { registerAnalytics } from "../../../analytics/command.ts";
+import { createRecordedFlow } from "../../../proxy/handling/flow/recorded.ts";
 import { systemClock } from "../../../collector/kernel/clock.ts";
 import type { CommandContext } from "../../../collector/kernel/command.ts";
 import { loadConfig } from "../../../collector/kernel/config.ts";
@@ -45,7 +46,7 @@ async function run(...args: string[]): Promise<string[]> {
     ready: () => undefined,
   };
   const program = new Command("signalbox").exitOverride().configureOutput({ writeErr: () => undefined });
-  registerAnalytics(program, context);
+  registerAnalytics({ recordedFlow: async () => createRecordedFlow() })(program, context);
   await program.parseAsync(args, { from: "user" });
   return lines;
 }

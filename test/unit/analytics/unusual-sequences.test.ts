@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { analyticsConfigSchema } from "../../../analytics/config.ts";
 import { BehaviourModel, behaviourOf, findUnusual, groupAlike, scoreSequence, ScoreTail, type Sequence } from "../../../analytics/jobs/unusual-sequences/score.ts";
+import type { TransitionRow } from "../../../analytics/sequences/model.ts";
 import { contextWords, transitionWords } from "../../../analytics/sequences/words.ts";
 import { contextsAt, SequenceModel, type SequenceCall } from "../../../analytics/score/sequence-model.ts";
 import { poissonQuantile } from "../../../analytics/score/stats.ts";
@@ -23,6 +24,8 @@ function history(): { model: BehaviourModel; past: Sequence[] } {
   for (const one of past) model.add(one);
   return { model, past };
 }
+
+const triage = (acts: number): Sequence => sequence("triage", "mail/read/read", ...Array<string>(acts).fill("mail/send/write"));
 
 const calls = (...tokens: string[]): SequenceCall[] => tokens.map((one) => ({ token: one.split("!")[0]!, outcome: one.split("!")[1] ?? "ok" }));
 
@@ -101,17 +104,22 @@ test("contexts read as calls, with how they ended", () => {
 
 test("a model of stored counts is the model of the sequences that were counted", () => {
   const { model, past } = history();
-  const rows = new Map<string, { class: string; kind: "transition" | "after_untrusted"; context: string; next: string; count: number }>();
-  const add = (row: { class: string; kind: "transition" | "after_untrusted"; context: string; next: string }): void => {
+  for (const one of [triage(0), triage(1), triage(1), triage(3)]) {
+    model.add(one);
+    past.push(one);
+  }
+  const rows = new Map<string, TransitionRow>();
+  const add = (row: Omit<TransitionRow, "count">): void => {
     const key = JSON.stringify(row);
     rows.set(key, { ...row, count: (rows.get(key)?.count ?? 0) + 1 });
   };
   for (const { className, steps } of past) {
     steps.forEach(({ token }, at) => contextsAt(steps, at).forEach((context) => add({ class: className, kind: "transition", context, next: token })));
     for (const next of new Set(actsAfterUntrusted(steps).map((at) => steps[at]!.token))) add({ class: className, kind: "after_untrusted", context: "", next });
+    actsAfterUntrusted(steps).forEach((_, i) => add({ class: className, kind: "acts", context: "", next: String(i + 1) }));
   }
   const stored = behaviourOf(rows.values());
-  for (const one of [...past.slice(0, 4), sequence("inbox", "mail/read/read", "mail/send/write")]) expect(scoreSequence(stored, one)).toEqual(scoreSequence(model, one));
+  for (const one of [...past.slice(0, 4), sequence("inbox", "mail/read/read", "mail/send/write"), sequence("triage", "mail/read/read", "mail/send/write", "mail/send/write")]) expect(scoreSequence(stored, one)).toEqual(scoreSequence(model, one));
   expect(stored.taint.sequencesOf("inbox")).toBe(75);
 });
 
