@@ -12,6 +12,7 @@ test.each([
   ['Basic realm="x", Bearer scope="a"', { error: "", scopes: ["a"], metadataUrl: undefined }],
   ['Bearer scope="a\\"b", scope="second"', { error: "", scopes: [], metadataUrl: undefined }],
   [["Basic", 'Bearer scope="a"'], { error: "", scopes: ["a"], metadataUrl: undefined }],
+  [`Bearer scope="a", x="${"x".repeat(4096)}", error="e"`, { error: "", scopes: ["a"], metadataUrl: undefined }],
   ['DPoP algs="ES256"', null],
   ['Basic realm="Bearer scope=a"', null],
   [undefined, null],
