@@ -69,8 +69,9 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
   /** Where it was sent last: to the server, or through the bridge. */
   #way: Upstream;
   #authorization: string | null;
-  /** For which refusals another credential was tried: once for a 401 and once for a 403, so that no server makes us go on. */
-  readonly #tried = new Set<number>();
+  /** Whether another credential was tried already: once for a 401 and once for a 403, so that no server makes us go on. */
+  #tried401 = false;
+  #tried403 = false;
   #controller: Dispatcher.DispatchController | null = null;
   #answer: AnswerRelay | null = null;
   #broken: "cancelled" | "interrupted" | null = null;
@@ -135,9 +136,10 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
     this.#answer = new AnswerRelay(this.#exchange, controller, status, headers, this.#options.longLived);
   }
 
-  #otherCredential(status: number, challenge: string | string[] | undefined): Promise<string> | null {
-    if (this.#tried.has(status)) return null;
-    this.#tried.add(status);
+  #otherCredential(status: 401 | 403, challenge: string | string[] | undefined): Promise<string> | null {
+    if (status === 401 ? this.#tried401 : this.#tried403) return null;
+    if (status === 401) this.#tried401 = true;
+    else this.#tried403 = true;
     return this.#options.notAccepted({ status, authorization: this.#authorization, challenge });
   }
 

@@ -58,19 +58,39 @@ async function runProcess(args: string[], logFile: string): Promise<void> {
   await finished(log.end());
 }
 
-/** Every client scenario that the newest set names, those too that it does not score. */
-export async function clientScenarios(): Promise<string[]> {
-  const file = await readFile(join(suiteFolder, "requirements", `${requirementSets.at(-1)}.yaml`), "utf8");
-  const { client, not_scored: unscored } = parse(file) as { client: string[]; not_scored: { scenario: string; leg: string }[] };
-  return [...client, ...unscored.filter(({ leg }) => leg === "client").map(({ scenario }) => scenario)];
+export interface ClientScenario {
+  readonly name: string;
+  /** Absent for an extension, which is on no revision's timeline. */
+  readonly revision: RequirementSet | undefined;
 }
 
-/** Runs one client scenario with `command` as the client; its checks, or none where it broke off. */
-export async function runScenario(scenario: string, command: string, folder: string): Promise<Check[]> {
+/** Every client scenario that the newest set names, those too that it does not score. */
+export async function clientScenarios(): Promise<ClientScenario[]> {
+  const revision = requirementSets.at(-1)!;
+  const file = await readFile(join(suiteFolder, "requirements", `${revision}.yaml`), "utf8");
+  const { client, not_scored: unscored } = parse(file) as { client: string[]; not_scored: { scenario: string; leg: string; reason: string }[] };
+  return [
+    ...client.map((name) => ({ name, revision })),
+    ...unscored.filter(({ leg }) => leg === "client").map(({ scenario: name, reason }) => ({ name, revision: reason === "extension" ? undefined : revision })),
+  ];
+}
+
+export interface ScenarioRun {
+  /** None where the scenario broke off. */
+  readonly checks: readonly Check[];
+  /** What the client said on standard error; empty where all went well for it. */
+  readonly fault: string;
+}
+
+/** Runs one client scenario with `command` as the client. */
+export async function runScenario({ name, revision }: ClientScenario, command: string, folder: string): Promise<ScenarioRun> {
   await mkdir(folder, { recursive: true });
-  await runProcess(["client", "--command", command, "--scenario", scenario, "--timeout", "120000", "-o", folder], join(folder, "output.log"));
+  const version = revision === undefined ? [] : ["--spec-version", revision];
+  await runProcess(["client", "--command", command, "--scenario", name, ...version, "--timeout", "120000", "-o", folder], join(folder, "output.log"));
   const found = (await readdir(folder, { recursive: true })).find((file) => file.endsWith("checks.json"));
-  return found === undefined ? [] : (JSON.parse(await readFile(join(folder, found), "utf8")) as Check[]);
+  if (found === undefined) return { checks: [], fault: "" };
+  const [checks, fault] = await Promise.all([readFile(join(folder, found), "utf8"), readFile(join(folder, dirname(found), "stderr.txt"), "utf8")]);
+  return { checks: JSON.parse(checks) as Check[], fault: fault.trim() };
 }
 
 async function requiredScenarios(set: RequirementSet): Promise<string[]> {

@@ -6,14 +6,16 @@ export interface ReceivedChallenge {
   readonly metadataUrl: string | undefined;
 }
 
-const member = /([a-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/gi;
+const member = /([a-z_]{1,32})\s?=\s?(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/gi;
 const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/;
 /** Of one challenge, and of all that an entry has had. */
 export const MAX_SCOPES = 64;
+/** Real ones have a few hundred characters, and whoever wrote this one may mean ill. */
+const MAX_LENGTH = 4096;
 
 /** Pure. The Bearer challenge of the header; null where there is none. Other schemes ask for proofs that are not made here. */
 export function readChallenge(header: string | readonly string[] | undefined): ReceivedChallenge | null {
-  const text = typeof header === "string" ? header : (header ?? []).join(", ");
+  const text = (typeof header === "string" ? header : (header ?? []).join(", ")).slice(0, MAX_LENGTH);
   const at = /(?:^|,)\s*bearer(?=\s|,|$)/i.exec(text);
   if (at === null) return null;
   const members = new Map<string, string>();

@@ -4,12 +4,14 @@ import { parse } from "yaml";
 import { proxyConfigSchema } from "../../../proxy/config.ts";
 
 const text = readFileSync(new URL("../../../proxy/identity/README.md", import.meta.url), "utf8");
-const documented = (parse(/```yaml\n(proxy:\n  publicUrl[\s\S]*?)\n```/.exec(text)![1]!) as { proxy: { oauth: { issuers: object[] } & Record<string, unknown> } }).proxy;
+const documented = [...text.matchAll(/```yaml\n(proxy:\n[\s\S]*?)\n```/g)].map(([, block]) => (parse(block!) as { proxy: object }).proxy);
 const one = { issuer: "https://login.example.com" };
 const withIssuers = (...issuers: object[]) => ({ oauth: { issuers } });
 
 test("what the documentation shows is a configuration, and says what the defaults are", () => {
-  const { oauth } = proxyConfigSchema.parse(documented);
+  const configs = documented.map((proxy) => proxyConfigSchema.parse(proxy));
+  expect(configs.find(({ tls }) => tls)?.clientCertificates?.clients).toHaveLength(2);
+  const { oauth } = configs.find((config) => config.oauth)!;
   expect(oauth!.issuers[0]!.claims).toEqual({ ...proxyConfigSchema.parse(withIssuers(one)).oauth!.issuers[0]!.claims });
   expect(oauth!.issuers[0]!.algorithms).toEqual(["RS256", "ES256", "EdDSA"]);
   for (const name of ["verifiedForSeconds", "introspectedForSeconds", "clockSkewSeconds", "keysMaxAgeSeconds", "keysRefetchSeconds"] as const) {

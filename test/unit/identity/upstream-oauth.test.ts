@@ -1,5 +1,8 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { parse } from "yaml";
 import { oauthCredentialSchema } from "../../../proxy/registry/oauth-credential.ts";
+import { credentialSchema } from "../../../proxy/registry/server-entry.ts";
 import { readChallenge } from "../../../proxy/upstream/credentials/challenge.ts";
 
 test.each([
@@ -9,6 +12,7 @@ test.each([
   ['Basic realm="x", Bearer scope="a"', { error: "", scopes: ["a"], metadataUrl: undefined }],
   ['Bearer scope="a\\"b", scope="second"', { error: "", scopes: [], metadataUrl: undefined }],
   [["Basic", 'Bearer scope="a"'], { error: "", scopes: ["a"], metadataUrl: undefined }],
+  [`Bearer scope="a", x="${"x".repeat(4096)}", error="e"`, { error: "", scopes: ["a"], metadataUrl: undefined }],
   ['DPoP algs="ES256"', null],
   ['Basic realm="Bearer scope=a"', null],
   [undefined, null],
@@ -18,6 +22,14 @@ test.each([
 
 test("of a challenge's scopes no more are taken than anybody needs", () => {
   expect(readChallenge(`Bearer scope="${Array.from({ length: 500 }, (_, i) => `s${i}`).join(" ")}"`)!.scopes).toHaveLength(64);
+});
+
+test("what the documentation shows is a credential", () => {
+  const text = readFileSync(new URL("../../../proxy/README.md", import.meta.url), "utf8");
+  const shown = [...text.matchAll(/```yaml\n(credential:\n[\s\S]*?)\n```/g)].map(([, block]) => (parse(block!) as { credential: Record<string, unknown> }).credential);
+  expect(shown.length).toBeGreaterThan(1);
+  // One shows two ways, of which an entry has one.
+  for (const { secret: _, ...one } of shown) expect(credentialSchema.safeParse(one).error?.issues ?? []).toEqual([]);
 });
 
 const client = { clientId: "signalbox", clientSecret: "${env:S}" };
