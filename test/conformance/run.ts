@@ -14,8 +14,9 @@ const help = `Usage: npm run conformance -- [options]
 
 Runs the server scenarios that the protocol revisions ${requirementSets.join(" and ")} require.
 Exits with 1 unless every target passes all of them. With --transports, tries every pair of a client's and a server's transport
-and era through the proxy instead, and says what passes, and why the rest can't. With --client, runs the suite's scenarios for
-clients against the proxy's upstream side, where it has tokens issued for servers that want OAuth.
+and era through the proxy instead, and each set of requirements across the bridge, and says what passes, and why the rest
+can't. With --client, runs the suite's scenarios for clients against the proxy's upstream side, where it has tokens issued for
+servers that want OAuth.
 
   --only <target>  run one target: ${targetNames.join(", ")} (default: direct and proxy)
   --transports     the table of transports and eras
@@ -38,8 +39,10 @@ if (values.help) {
   console.log(help);
   process.exit(0);
 }
+const folder = await mkdtemp(join(tmpdir(), "signalbox-conformance-"));
 if (values.transports) {
-  const { table, json, complete } = await runTransports();
+  const { table, json, complete } = await runTransports(folder);
+  if (complete) await rm(folder, { recursive: true, force: true });
   console.log(values.json ? JSON.stringify(json, null, 2) : table);
   process.exit(complete ? 0 : 1);
 }
@@ -57,7 +60,6 @@ if (targets.length === 0) {
   process.exit(2);
 }
 
-const folder = await mkdtemp(join(tmpdir(), "signalbox-conformance-"));
 const runs: Run[] = [];
 for (const target of targets) runs.push(...(await runTarget(target)));
 

@@ -199,8 +199,14 @@ export class NewClientBridge implements EraBridge {
   }
 
   #drop(call: Call, step: Step): void {
-    this.#calls.delete(call.serverId);
+    this.#end(call, step);
     if (call.answer === null && !call.again) step.toServer.push({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: call.serverId, reason: "the client has gone" } });
+  }
+
+  /** What it was to ask is asked by nobody any more; it may have been about another call, which would wait for ever. */
+  #end(call: Call, step: Step): void {
+    this.#calls.delete(call.serverId);
+    for (const question of call.questions.values()) if (!call.again) this.#refuse(question, step);
   }
 
   #answered(message: JsonObject, nowMs: number, step: Step): void {
@@ -218,13 +224,15 @@ export class NewClientBridge implements EraBridge {
       call.answer = message;
       return;
     }
-    this.#calls.delete(message.id);
+    this.#end(call, step);
     if (error === null) return void step.toClient.push(answerTo(call.clientId, modernResult(call.method, objectOf(message.result), this.#server.serverInfo)));
     const { code } = error;
     step.toClient.push(errorTo(call.clientId, code === RESOURCE_NOT_FOUND ? INVALID_PARAMS : code === URL_ELICITATION_REQUIRED ? INVALID_REQUEST : Number(code), String(error.message ?? ""), error.data));
   }
 
   #visitFirst(call: Call, pages: readonly JsonObject[], nowMs: number, step: Step): void {
+    for (const question of call.questions.values()) if (!call.again) this.#refuse(question, step);
+    call.questions.clear();
     call.again = true;
     for (const page of pages) call.questions.set(this.#key(), { serverId: null, method: "elicitation/create", params: { ...page, mode: "url" } });
     if (call.clientId !== null) this.#putOff(call, nowMs, step);
