@@ -31,8 +31,15 @@ const levelOf = (score: number): number => Math.round(score * 10);
 export class ArgumentModel {
   readonly #values = new RarityModel();
   readonly #flows = new LevelModel();
+  #settled = false;
+
+  /** It has what is stored, and learns no sequences any more. */
+  settle(): void {
+    this.#settled = true;
+  }
 
   add(className: string, steps: readonly CallWithArguments[], count = 1): void {
+    if (this.#settled) return;
     const seen = new Set<string>();
     const levels = new Map<string, number>();
     for (const step of steps) {

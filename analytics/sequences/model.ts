@@ -24,12 +24,15 @@ export interface SequenceModelVersion {
   calibration: readonly number[];
 }
 
+/** How versions are made and what their calibration scores mean. One of another method is not gone by. */
+export const sequenceMethod = "Witten-Bell back-off over 0 to 3 calls, acts and arguments after untrusted reads, blocks of an hour";
+
 /** A version is named by the moment up to which it learnt: `2026-01-05T12:00Z`. */
 export const versionName = (learntToMs: number): string => `${new Date(learntToMs).toISOString().slice(0, 16)}Z`;
 
 /** The newest model that had learnt nothing of what came after `atMs`, unless it is older than `maxAgeMs`. */
 export async function readInForce(store: Store, { atMs, maxAgeMs }: { atMs: number; maxAgeMs: number }): Promise<SequenceModelVersion | undefined> {
-  const [row] = await store.query<{ version: string; learnt_from_ms: string; learnt_to_ms: string; tasks: number; calibration: number[] }>(inForceSql, { at_ms: atMs, not_before_ms: atMs - maxAgeMs });
+  const [row] = await store.query<{ version: string; learnt_from_ms: string; learnt_to_ms: string; tasks: number; calibration: number[] }>(inForceSql, { at_ms: atMs, not_before_ms: atMs - maxAgeMs, method: sequenceMethod });
   if (row === undefined) return undefined;
   return { version: row.version, learntFromMs: Number(row.learnt_from_ms), learntToMs: Number(row.learnt_to_ms), tasks: row.tasks, calibration: row.calibration };
 }

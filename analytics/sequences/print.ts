@@ -29,13 +29,14 @@ export function taskLines(taskId: string, calls: readonly ScoredCall[]): string[
     callWords(c.next),
     c.bits.toFixed(1),
     c.afterUntrustedBits === 0 ? "" : c.afterUntrustedBits.toFixed(1),
+    c.argumentBits === 0 ? "" : c.argumentBits.toFixed(1),
     c.taskScore.toFixed(1),
     c.modelVersion,
     `${contextWords(c.context)}: ${c.seen} of ${c.seenContext} cases`,
   ]);
   return [
     showable(`Task ${taskId}, ${last.class}, agent ${last.agent}: ${calls.length} calls, score ${last.taskScore.toFixed(1)}`),
-    ...table("Calls", ["time", "call", "what", "bits", "after untrusted", "task so far", "model", "how usual"], cells),
+    ...table("Calls", ["time", "call", "what", "bits", "after untrusted", "arguments", "task so far", "model", "how usual"], cells),
   ];
 }
 

@@ -48,6 +48,7 @@ export interface ScoredCall {
   readonly seenContext: number;
   readonly bits: number;
   readonly afterUntrustedBits: number;
+  readonly argumentBits: number;
   readonly taskScore: number;
   readonly modelVersion: string;
 }
@@ -104,7 +105,7 @@ async function readClasses(store: Store, version: string): Promise<ModelClass[]>
 export async function readScoredTask(store: Store, ask: { taskId: string; version: string; limit: number }): Promise<ScoredCall[]> {
   const rows = await store.query<{
     call_id: string; ts: string; agent: string; class: string; position: number; context: string; next: string;
-    seen: number; seen_context: number; bits: number; after_untrusted_bits: number; task_score: number; model_version: string;
+    seen: number; seen_context: number; bits: number; after_untrusted_bits: number; argument_bits: number; task_score: number; model_version: string;
   }>(taskSql, { task_id: ask.taskId, version: ask.version, most: ask.limit });
   return rows.map((row) => ({
     callId: row.call_id,
@@ -118,6 +119,7 @@ export async function readScoredTask(store: Store, ask: { taskId: string; versio
     seenContext: row.seen_context,
     bits: row.bits,
     afterUntrustedBits: row.after_untrusted_bits,
+    argumentBits: row.argument_bits,
     taskScore: row.task_score,
     modelVersion: row.model_version,
   }));

@@ -49,6 +49,8 @@ export const retentionSchema = z
     sequence_models: keep.prefault("400d"),
     sequence_transitions: keep.prefault("90d"),
     sequence_scores: keep.prefault("90d"),
+    argument_values: keep.prefault("90d"),
+    argument_flows: keep.prefault("90d"),
   })
   .prefault({});
 
@@ -88,6 +90,8 @@ const TIME: Readonly<Record<string, string>> = {
   sequence_models: "toDateTime(learnt_to)",
   sequence_transitions: "learnt_to",
   sequence_scores: "toDateTime(ts)",
+  argument_values: "toDateTime(last_at)",
+  argument_flows: "toDateTime(last_at)",
 };
 const TIER: Readonly<Record<string, string>> = { calls: "risk_tier", payloads: "risk_tier", otel_traces: "SpanAttributes['signalbox.server.risk_tier']" };
 const IS_OTHER = "SpanAttributes['signalbox.audit.producer'] = ''";

@@ -1,7 +1,8 @@
 import { loadSql } from "../../../collector/store/sql-file.ts";
 import type { Store } from "../../../collector/store/client.ts";
 import type { Job, JobContext, Window } from "../../schedule/job.ts";
-import { readInForce, versionName, type SequenceModelVersion, type TransitionRow } from "../../sequences/model.ts";
+import { readInForce, sequenceMethod, versionName, type SequenceModelVersion, type TransitionRow } from "../../sequences/model.ts";
+import { readArguments } from "../unusual-sequences/arguments.ts";
 import { readSequences } from "../unusual-sequences/read.ts";
 import { behaviourOf, type BehaviourModel } from "../unusual-sequences/score.ts";
 import { blockMs, blocksToCount, countBlocks, readCounted } from "./blocks.ts";
@@ -17,7 +18,6 @@ export interface SequenceModelConfig {
   calibrationSequences: number;
 }
 
-const method = "Witten-Bell back-off over 0 to 3 calls, blocks of an hour";
 /** A model of more transitions than these keeps the most frequent. */
 const mostTransitions = 500_000;
 const rowsAnInsert = 20_000;
@@ -73,7 +73,7 @@ async function buildVersion(context: JobContext, config: SequenceModelConfig): P
       transitions: transitions.length,
       left_out: leftOut.incidents,
       calibration,
-      method,
+      method: sequenceMethod,
     },
   ]);
 }
@@ -105,6 +105,7 @@ async function calibrate(
   const most = config.calibrationSequences;
   const fromMs = before?.learntToMs ?? history.fromMs;
   const active = await readSequences(store, { lookBackFromMs: fromMs - config.lookBackMs, fromMs, toMs: history.toMs, learntToMs: history.toMs, most });
+  await readArguments(store, model, active, history.toMs);
   const scores = active.filter((sequence) => !isLeftOut(leftOut, sequence)).map((sequence) => model.scoreWithout(sequence).total);
   return [...scores, ...(before?.calibration ?? [])].slice(0, most);
 }

@@ -5,10 +5,12 @@ import { readHealth, severityOf } from "../../findings/health.ts";
 import { figure, findingTitle, ratio } from "../../findings/title.ts";
 import { entityOf } from "../../findings/work.ts";
 import type { Job, JobContext } from "../../schedule/job.ts";
+import type { Argument } from "../../score/argument-model.ts";
 import { start } from "../../score/sequence-model.ts";
 import { poissonQuantile } from "../../score/stats.ts";
 import { readInForce, readTransitions, versionName, type SequenceModelVersion } from "../../sequences/model.ts";
 import { transitionWords } from "../../sequences/words.ts";
+import { readArguments } from "./arguments.ts";
 import { readSequences, type StoredSequence } from "./read.ts";
 import { behaviourOf, findUnusual, groupAlike, ScoreTail, type BehaviourModel, type SequenceThresholds, type Unusual } from "./score.ts";
 import { writeScores } from "./scores.ts";
@@ -22,7 +24,7 @@ export interface UnusualSequencesConfig extends SequenceThresholds {
 }
 
 const stepMs = 300_000;
-const version = "2";
+const version = "3";
 /** Active tasks looked at in one window, and findings made of them: more is one event, not many. */
 const mostSequences = 20_000;
 const mostFindings = 20;
@@ -58,6 +60,7 @@ export function unusualSequences(config: UnusualSequencesConfig): Job {
       const model = behaviourOf(await readTransitions(store, inForce.version));
       // A sequence that began before the version has taught it its beginning; it is judged by the others.
       for (const { className, steps, learnt } of active) if (learnt > 0) model.add({ className, steps: steps.slice(0, learnt) }, -1);
+      await readArguments(store, model, active, window.fromMs);
       await writeScores(store, model, active, { version: inForce.version, nowMs });
       const tail = new ScoreTail(inForce.calibration);
       // What made it unusual must be in this window, or an earlier one has said so.
@@ -142,6 +145,13 @@ async function readContributors(store: Store, params: Record<string, string | nu
   });
 }
 
+/** Where the arguments are that came out of an instruction; else that they are values which are unusual there. */
+function argumentWords(leaves: readonly Argument[]): string {
+  const flowed = leaves.filter((leaf) => leaf.flowScore >= 0.05).toSorted((a, b) => b.flowScore - a.flowScore);
+  if (flowed.length === 0) return "Its arguments have values that are new or rare there";
+  return `It took ${flowed.slice(0, 3).map((leaf) => leaf.path).join(", ")} out of a result that reads like an instruction (score ${figure(flowed[0]!.flowScore)})`;
+}
+
 function summarise(
   model: BehaviourModel,
   { sequence, score, p, q, alike }: Unusual<StoredSequence> & { alike: number },
@@ -159,8 +169,10 @@ function summarise(
       : neverActed
         ? `It had read what a third party can write, and no task of this class has ever done that after such a read (${figure(score.taintBits)} bits). `
         : `It had read what a third party can write (${figure(score.taintBits)} bits). `;
+  const fromArguments = score.fromArguments[score.worst]!;
+  const named = fromArguments < 1 ? "" : `${argumentWords(sequence.steps[score.worst]!.arguments ?? [])} (${figure(fromArguments)} bits). `;
   const text =
-    `${words} ${taint}` +
+    `${words} ${taint}${named}` +
     `That call: ${figure(bits)} bits of surprise; the task: ${figure(score.total)}, where 99% of ${inForce.calibration.length} past ones stay under ${figure(known.high)}; ` +
     `${figure(score.perCall)} bits a call over ${sequence.steps.length} calls. ` +
     `Chance ${p.toExponential(1)}, false discovery rate ${q.toExponential(1)} over ${known.active} active tasks.` +

@@ -36,6 +36,7 @@ interface SequenceRow {
   tainting: number[];
   call_ids: string[];
   times_us: string[];
+  arguments: [path: string, digest: string, fromResult: number, flowScore: number][][];
 }
 
 export interface SequenceRange {
@@ -67,6 +68,13 @@ export async function readSequences(store: Store, range: SequenceRange): Promise
     timesMs: row.times_us.map((us) => Number(us) / 1000),
     before: row.before,
     learnt: row.learnt,
-    steps: row.tokens.map((token, i): Step => ({ token, outcome: row.outcomes[i]!, acts: row.acting[i] === 1, untrusted: row.tainting[i] === 1 })),
+    followed: true,
+    steps: row.tokens.map((token, i): Step => ({
+      token,
+      outcome: row.outcomes[i]!,
+      acts: row.acting[i] === 1,
+      untrusted: row.tainting[i] === 1,
+      arguments: row.arguments[i]!.map(([path, digest, fromResult, flowScore]) => ({ path, digest, fromResult: fromResult === 1, flowScore })),
+    })),
   }));
 }

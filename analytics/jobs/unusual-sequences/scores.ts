@@ -33,6 +33,7 @@ function scoreRows(model: BehaviourModel, sequence: StoredSequence, { version, n
       seen_context: transition.of,
       bits: score.surprisals[at]!,
       after_untrusted_bits: score.afterUntrusted[at]!,
+      argument_bits: score.fromArguments[at]!,
       task_score: score.totals[at]!,
       scored_at: new Date(nowMs).toISOString(),
     };

@@ -53,7 +53,7 @@ async function transitions(version: string): Promise<string[]> {
     "SELECT kind, context, next, count FROM sequence_transitions FINAL WHERE version = {version:String} ORDER BY kind DESC, length(context), context, next",
     { version },
   );
-  return rows.map((row) => `${row.kind === "transition" ? row.context.replaceAll("\n", " ") : "after untrusted"} | ${row.next}: ${row.count}`);
+  return rows.map((row) => `${row.kind === "transition" ? row.context.replaceAll("\n", " ") : row.kind.replace("_", " ")} | ${row.next}: ${row.count}`);
 }
 
 const call = (taskId: string, atMs: number, step: "list" | "get" | "put", outcome = "ok", agent = "a"): SeedCall => ({
@@ -90,6 +90,7 @@ const ofTheFirstHour = [
   "s/list/read s/get/read | s/put/write: 1",
   "^ s/list/read s/get/read | s/put/write: 1",
   "after untrusted | s/put/write: 1",
+  "acts | 1: 1",
 ];
 const ofBothHours = [
   " | s/get/read: 3",
@@ -108,6 +109,7 @@ const ofBothHours = [
   "^ s/list/read s/get/read!timeout | s/get/read: 1",
   "s/list/read s/get/read!timeout s/get/read | s/put/write: 1",
   "after untrusted | s/put/write: 2",
+  "acts | 1: 2",
 ];
 
 test("a version holds every transition before its hour, counted by hand, and a task goes on across the hour", async () => {
@@ -118,8 +120,8 @@ test("a version holds every transition before its hour, counted by hand, and a t
   const models = await store.query<Record<string, unknown>>("SELECT version, tasks, task_classes, transitions, learnt_from, left_out, length(calibration) AS scores FROM sequence_models FINAL ORDER BY version");
   const shared = { task_classes: 1, left_out: [], tasks: "2" };
   expect(models).toEqual([
-    { ...shared, version: "2026-01-05T11:00Z", learnt_from: "2026-01-05T07:00:00.000Z", transitions: "10", scores: "2" },
-    { ...shared, version: "2026-01-05T12:00Z", learnt_from: "2026-01-05T08:00:00.000Z", transitions: "16", scores: "3" },
+    { ...shared, version: "2026-01-05T11:00Z", learnt_from: "2026-01-05T07:00:00.000Z", transitions: "11", scores: "2" },
+    { ...shared, version: "2026-01-05T12:00Z", learnt_from: "2026-01-05T08:00:00.000Z", transitions: "17", scores: "3" },
   ]);
 }, 180_000);
 
@@ -158,6 +160,7 @@ test("what is older than the history is left out of a version, but is still the 
     "^ s/list/read s/get/read!timeout | s/get/read: 1",
     "s/list/read s/get/read!timeout s/get/read | s/put/write: 1",
     "after untrusted | s/put/write: 1",
+    "acts | 1: 1",
   ]);
 }, 180_000);
 
@@ -212,6 +215,36 @@ test("a tick scores the calls of its window, once however often it runs, and its
 
   const [send] = once.filter((row) => (row as unknown as { task_id: string; next: string }).task_id === "inbox-hijacked" && (row as unknown as { next: string }).next === "mail/send/write");
   expect(send).toMatchObject({ agent: "inbox-bot", position: 4, seen: "0", model_version: "2026-01-05T12:00Z" });
+}, 180_000);
+
+const digest = (name: string): string => name.padEnd(32, "0");
+
+/** A payment after a look at the mail, to someone; `flow`: the score of the text that the name came out of. */
+const payment = (taskId: string, atMs: number, to: string, flow = 0): SeedCall[] => [
+  { ...call(taskId, atMs, "list"), taskClass: "pay" },
+  { ...call(taskId, atMs + 1000, "get"), taskClass: "pay" },
+  { ...call(taskId, atMs + 2000, "put"), taskClass: "pay", columns: { arg_paths: ["/to", "/note"], arg_digests: [digest(to), digest(taskId)], arg_flow_from: [flow > 0 ? 2 : 0, 0], arg_flow_scores: [flow, 0] } },
+];
+
+test("a task that does what its class does, with a stranger's name out of an instruction, is a finding by its arguments; a usual one is none", async () => {
+  const usual = Array.from({ length: 110 }, (_, i) => payment(`t${i}`, t0 + i * minute, ["ann", "bob", "cid"][i % 3]!));
+  const now = t0 + 121 * minute;
+  await insertCalls(store, [...usual.flat(), ...payment("usual", now, "ann"), ...payment("led", now + minute, "eve", 0.9)]);
+  await build(t0, t0 + 2 * hour);
+  const findings = await tick(t0 + 2 * hour, t0 + 125 * minute);
+  expect(findings.map((finding) => finding.entity)).toEqual(["led"]);
+  expect(findings[0]!.summary).toMatch(/It took \/to out of a result that reads like an instruction \(score 0\.90?\) \(\d+(\.\d)? bits\)\./);
+  await expectReproduced(store, findings);
+  const bits = await store.query<{ task_id: string; bits: number }>("SELECT task_id, max(argument_bits) AS bits FROM sequence_scores FINAL GROUP BY task_id ORDER BY bits DESC");
+  expect(bits.map((row) => row.task_id)).toEqual(["led", "usual"]);
+  expect(bits[0]!.bits).toBeGreaterThan(8);
+  expect(bits[1]!.bits).toBeLessThan(1);
+  // Once others have been asked to pay her before that moment, that is what the class does.
+  const more = Array.from({ length: 30 }, (_, i) => payment(`e${i}`, t0 + 116 * minute + i * 1000, "eve", 0.9).map((one) => ({ ...one, producer: "p2" })));
+  await insertCalls(store, more.flat());
+  await tick(t0 + 2 * hour, t0 + 125 * minute);
+  const [led] = await store.query<{ bits: number }>("SELECT max(argument_bits) AS bits FROM sequence_scores FINAL WHERE task_id = 'led'");
+  expect(led!.bits).toBeLessThan(bits[0]!.bits / 2);
 }, 180_000);
 
 /** Runs a command in this process and returns what it printed. */
