@@ -13,7 +13,7 @@ export interface Observation {
   readonly weight: number;
 }
 
-/** One entity's hours, as hours.sql returns them, and those of known incidents. */
+/** One entity's hours in order of time, as hours.sql returns them, and those of known incidents. */
 export interface EntityHours {
   readonly kind: EntityKind;
   readonly entity: string;
@@ -35,9 +35,8 @@ export interface HourRange {
 
 /** The hours of one metric since the entity's first, without those of incidents. Empty where it has none. */
 export function observationsOf(row: EntityHours, metric: Metric, range: HourRange): Observation[] {
-  return all(row, metric, range)
-    .filter(({ hour }) => !row.leftOut.has(hour))
-    .sort((a, b) => a.hour - b.hour);
+  const observed = all(row, metric, range);
+  return row.leftOut.size === 0 ? observed : observed.filter(({ hour }) => !row.leftOut.has(hour));
 }
 
 function all(row: EntityHours, metric: Metric, range: HourRange): Observation[] {
@@ -60,7 +59,7 @@ function all(row: EntityHours, metric: Metric, range: HourRange): Observation[] 
 function volumes(row: EntityHours, range: HourRange): Observation[] {
   if (row.hours.length === 0) return [];
   const calls = new Map(row.hours.map(([offset, n]) => [offset, n]));
-  const first = Math.min(...calls.keys());
+  const first = row.hours[0]![0];
   return Array.from({ length: range.to - range.from - first }, (_, i) => ({ hour: range.from + first + i, value: calls.get(first + i) ?? 0, weight: 1 }));
 }
 

@@ -64,14 +64,14 @@ const relativeFloor = 0.02;
 /** What happened in the last day is news, and doesn't count as how far out an hour ever was. */
 const hoursOfNews = 24;
 
-const sorted = (values: readonly number[]): number[] => [...values].sort((a, b) => a - b);
+const sorted = (values: readonly number[]): Float64Array => Float64Array.from(values).sort();
 const median = (values: readonly number[]): number => quantileSorted(sorted(values), 0.5);
 
 /** What an entity's hours in `range` say of hours like `hour`. Undefined where the metric was never observed. */
 export function learn(row: EntityHours, metric: Metric, hour: number, range: HourRange, limits: ModelLimits): Learnt | undefined {
   const observed = observationsOf(row, metric, range);
   if (observed.length === 0) return undefined;
-  const firstHour = range.from + Math.min(...row.hours.map(([offset]) => offset), ...row.latencies.map(([offset]) => offset));
+  const firstHour = range.from + Math.min(row.hours[0]?.[0] ?? Infinity, row.latencies[0]?.[0] ?? Infinity);
   const shift = findShift(metric, observed, range, new Set(row.leftOut.keys()));
   const since = Math.max(firstHour, shift === undefined ? 0 : shift.day * 24);
   const kept = observed.filter((o) => o.hour >= since);
@@ -111,7 +111,7 @@ function summarise(metric: Metric, observed: readonly Observation[], level: Leve
   const centre = centres.get(slotOf(level, hour)) ?? centreOf(metric, observed);
   const byAll = sorted(strays.map((s) => s.by));
   const middle = quantileSorted(byAll, 0.5);
-  const raw = madToSigma * median(byAll.map((by) => Math.abs(by - middle))) * tooGoodAFit(level, observed.length / slots.size);
+  const raw = madToSigma * quantileSorted(byAll.map((by) => Math.abs(by - middle)).sort(), 0.5) * tooGoodAFit(level, observed.length / slots.size);
   const floor = Math.max(floors[metric], metric === "call_volume" ? 0 : relativeFloor * centre);
   const before = strays.filter((s) => s.hour < range.to - hoursOfNews).map((s) => s.by);
   return {

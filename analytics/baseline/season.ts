@@ -43,7 +43,9 @@ export function seasonOf(observed: readonly Observation[], known: number, hour: 
   let why = "";
   for (const level of levels) {
     const needed = hoursOf(level, limits);
-    const alike = observed.filter((o) => slotOf(level, o.hour) === slotOf(level, hour)).length;
+    const slot = slotOf(level, hour);
+    let alike = 0;
+    for (const o of observed) if (slotOf(level, o.hour) === slot) alike++;
     if (level === "all" || (known >= needed && alike >= limits.minAlike)) return { level, why };
     if (why === "") why = known < needed ? `${words[level]} needs ${needed} hours of history, and there are ${known}` : `${words[level]} needs ${limits.minAlike} hours alike, and there are ${alike}`;
   }

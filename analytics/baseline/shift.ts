@@ -57,21 +57,46 @@ function wholeDays(observed: readonly Observation[], range: HourRange, leftOut: 
 }
 
 const isWeekend = (day: number): boolean => (day + 3) % 7 >= 5;
-const median = (values: readonly number[]): number => quantileSorted([...values].sort((a, b) => a - b), 0.5);
+const median = (values: readonly number[]): number => quantileSorted(Float64Array.from(values).sort(), 0.5);
 
-function tryDay(metric: Metric, days: readonly Day[], i: number): { sure: boolean; evidence: number; shift: Shift } {
-  const later = days.slice(i, i + span);
-  const earlier = days.slice(Math.max(0, i - span), i);
+interface Trial {
+  readonly sure: boolean;
+  readonly evidence: number;
+  readonly shift: Shift;
+}
+
+/** Days are tried by the hundred thousand and next to none is sure, so the pairs are only counted until one may be. */
+function tryDay(metric: Metric, days: readonly Day[], i: number): Trial {
+  const { day } = days[i]!;
+  const from = Math.max(0, i - span);
+  const to = Math.min(days.length, i + span);
+  let pairs = 0;
+  let rose = 0;
+  for (let later = i; later < to; later++) {
+    const { level, day: on } = days[later]!;
+    const weekend = isWeekend(on);
+    for (let earlier = from; earlier < i; earlier++) {
+      const before = days[earlier]!;
+      if (isWeekend(before.day) !== weekend) continue;
+      pairs++;
+      if (level > before.level) rose += 1;
+      else if (level === before.level) rose += 0.5;
+    }
+  }
+  if (pairs === 0) return { sure: false, evidence: 0, shift: { day, before: 0, after: 0 } };
+  const share = rose / pairs;
+  const after = to - i;
+  const before = i - from;
+  const evidence = Math.abs(share - 0.5) * Math.sqrt((after * before) / (after + before + 1));
+  const isLong = after >= minDays && before >= minDays && pairs >= minPairs;
+  if (!isLong || Math.max(share, 1 - share) < minShare) return { sure: false, evidence, shift: { day, before: 0, after: 0 } };
+  return measured(metric, days.slice(i, to), days.slice(from, i), evidence);
+}
+
+function measured(metric: Metric, later: readonly Day[], earlier: readonly Day[], evidence: number): Trial {
   const pairs = later.flatMap((a) => earlier.filter((b) => isWeekend(a.day) === isWeekend(b.day)).map((b) => [a.level, b.level] as const));
-  if (pairs.length === 0) return { sure: false, evidence: 0, shift: { day: days[i]!.day, before: 0, after: 0 } };
-  const rose = pairs.reduce((sum, [a, b]) => sum + (a > b ? 1 : a === b ? 0.5 : 0), 0) / pairs.length;
   const after = median(pairs.map(([a]) => a));
   const before = median(pairs.map(([, b]) => b));
   const isLarge = Math.abs(after - before) >= minDifference[metric] && Math.max(after, before) >= minRatio[metric] * Math.min(after, before);
-  const isLong = later.length >= minDays && earlier.length >= minDays && pairs.length >= minPairs;
-  return {
-    sure: isLarge && isLong && Math.max(rose, 1 - rose) >= minShare,
-    evidence: Math.abs(rose - 0.5) * Math.sqrt((later.length * earlier.length) / (later.length + earlier.length + 1)),
-    shift: { day: days[i]!.day, before, after },
-  };
+  return { sure: isLarge, evidence, shift: { day: later[0]!.day, before, after } };
 }

@@ -22,6 +22,8 @@ export interface SequenceModelVersion {
   tasks: number;
   /** Scores of ordinary tasks, the newest first. */
   calibration: readonly number[];
+  /** When each block that it is made of was counted, by the block's start. */
+  blocks: ReadonlyMap<number, number>;
 }
 
 /** How versions are made and what their calibration scores mean. One of another method is not gone by. */
@@ -32,13 +34,20 @@ export const versionName = (learntToMs: number): string => `${new Date(learntToM
 
 /** The newest model that had learnt nothing of what came after `atMs`, unless it is older than `maxAgeMs`. */
 export async function readInForce(store: Store, { atMs, maxAgeMs }: { atMs: number; maxAgeMs: number }): Promise<SequenceModelVersion | undefined> {
-  const [row] = await store.query<{ version: string; learnt_from_ms: string; learnt_to_ms: string; tasks: number; calibration: number[] }>(inForceSql, { at_ms: atMs, not_before_ms: atMs - maxAgeMs, method: sequenceMethod });
+  const [row] = await store.query<{ version: string; learnt_from_ms: string; learnt_to_ms: string; tasks: number; calibration: number[]; blocks: [number, string][] }>(inForceSql, { at_ms: atMs, not_before_ms: atMs - maxAgeMs, method: sequenceMethod });
   if (row === undefined) return undefined;
-  return { version: row.version, learntFromMs: Number(row.learnt_from_ms), learntToMs: Number(row.learnt_to_ms), tasks: row.tasks, calibration: row.calibration };
+  return {
+    version: row.version,
+    learntFromMs: Number(row.learnt_from_ms),
+    learntToMs: Number(row.learnt_to_ms),
+    tasks: row.tasks,
+    calibration: row.calibration,
+    blocks: new Map(row.blocks.map(([at, counted]) => [at * 1000, Number(counted)])),
+  };
 }
 
 export async function readTransitions(store: Store, version: string): Promise<TransitionRow[]> {
   const out: TransitionRow[] = [];
-  for await (const rows of store.stream<TransitionRow>(transitionsSql, { version })) out.push(...rows);
+  for await (const rows of store.stream<TransitionRow>(transitionsSql, { version })) for (const row of rows) out.push(row);
   return out;
 }

@@ -1,7 +1,7 @@
 -- question: Which agents, tools and server versions have the time that was added?
 -- params: baseline_from_ms, recent_from_ms, window_end_ms, as_of_ms (Unix milliseconds; hours before the recent ones of
 --   incidents that were known then are left out); server; tool ('' for all of the server's);
---   expected_us: the median before
+--   spender: whose time, 'upstream' or 'proxy'; expected_us: its median before
 -- out: dimension, value, window_share and baseline_share (of the calls), excess_share (of all time over the median before)
 -- scans: incident_hours; calls of one server or tool from baseline_from to window_end
 WITH
@@ -26,7 +26,7 @@ FROM
         part.2 AS value,
         countIf(ts >= recent_from) AS recent,
         countIf(ts < recent_from) AS before,
-        sumIf(toFloat64(assumeNotNull(upstream_us)) - {expected_us:Float64}, ts >= recent_from) AS excess
+        sumIf(toFloat64(if({spender:String} = 'proxy', proxy_us, assumeNotNull(upstream_us))) - {expected_us:Float64}, ts >= recent_from) AS excess
     FROM calls
     ARRAY JOIN [('tool', concat(server, '/', tool)), ('agent', toString(agent)), ('server_version', toString(server_version))] AS part
     WHERE ts >= baseline_from AND ts < window_end AND (ts >= recent_from OR NOT has(left_out, toStartOfHour(ts))) AND method = 'tools/call' AND isNotNull(upstream_us)

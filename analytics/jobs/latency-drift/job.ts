@@ -7,7 +7,7 @@ import { readHealth, severityOf } from "../../findings/health.ts";
 import { figure, findingTitle, ratio } from "../../findings/title.ts";
 import type { Job, JobContext } from "../../schedule/job.ts";
 import { decades } from "../../score/rate.ts";
-import { beyondSeason, entityOf, findDrifts, groupByServer, type Drift, type LatencyComparison, type LatencyThresholds } from "./score.ts";
+import { addedMs, beyondSeason, entityOf, findDrifts, groupByServer, nowAndBefore, type Drift, type LatencyComparison, type LatencyThresholds, type Times } from "./score.ts";
 
 export interface LatencyDriftConfig extends LatencyThresholds {
   recentMs: number;
@@ -19,14 +19,14 @@ export interface LatencyDriftConfig extends LatencyThresholds {
 
 const stepMs = 300_000;
 const maxStretches = 100;
-const version = "2";
+const version = "3";
 
 const comparisonSql = loadSql(new URL("./latency-drift.sql", import.meta.url));
 const evidenceSql = loadSql(new URL("./evidence.sql", import.meta.url));
 const contributorsSql = loadSql(new URL("./contributors.sql", import.meta.url));
 const examplesSql = loadSql(new URL("./examples.sql", import.meta.url));
 
-/** Tools and servers whose answers take longer than before. */
+/** Tools and servers whose answers take longer than before, and whose time it is that was added. */
 export function latencyDrift(config: LatencyDriftConfig, baselines: BaselineConfig): Job {
   return {
     name: "latency-drift",
@@ -54,7 +54,7 @@ export function latencyDrift(config: LatencyDriftConfig, baselines: BaselineConf
 
 /** The baselines are read only where something drifted, since they can only take drifts away. */
 async function unseasonal({ store, window, nowMs }: JobContext, drifts: readonly Drift[], config: LatencyDriftConfig, baselines: BaselineConfig): Promise<readonly Drift[]> {
-  if (drifts.length === 0) return drifts;
+  if (!drifts.some(({ spender }) => spender === "upstream")) return drifts;
   const question = { atMs: window.fromMs, untilMs: window.fromMs, asOfMs: nowMs, metrics: ["upstream_ms"], kinds: ["tool", "server"] } as const;
   return beyondSeason(drifts, (await readBaselines(store, question, baselines)).map(({ own }) => own), config);
 }
@@ -65,14 +65,10 @@ interface ComparisonRow {
   tool: string;
   recent_calls: number;
   baseline_calls: number;
-  p50_ms: number;
-  base_p50_ms: number;
-  base_p10_ms: number;
-  base_p90_ms: number;
-  p90_ms: number;
-  proxy_p50_ms: number;
-  base_proxy_p50_ms: number;
-  rank_p: number;
+  upstream_ms: number[];
+  proxy_ms: number[];
+  upstream_rank_p: number;
+  proxy_rank_p: number;
   baseline_steps: number;
 }
 
@@ -83,16 +79,14 @@ function fromRow(row: ComparisonRow): LatencyComparison {
     tool: row.tool,
     recentCalls: row.recent_calls,
     baselineCalls: row.baseline_calls,
-    p50Ms: row.p50_ms,
-    baseP50Ms: row.base_p50_ms,
-    baseP10Ms: row.base_p10_ms,
-    baseP90Ms: row.base_p90_ms,
-    p90Ms: row.p90_ms,
-    rankP: row.rank_p,
-    proxyP50Ms: row.proxy_p50_ms,
-    baseProxyP50Ms: row.base_proxy_p50_ms,
+    upstream: timesOf(row.upstream_ms, row.upstream_rank_p),
+    proxy: timesOf(row.proxy_ms, row.proxy_rank_p),
     baselineSteps: row.baseline_steps,
   };
+}
+
+function timesOf([p50Ms, p90Ms, baseP10Ms, baseP50Ms, baseP90Ms]: number[], rankP: number): Times {
+  return { p50Ms: p50Ms!, p90Ms: p90Ms!, baseP10Ms: baseP10Ms!, baseP50Ms: baseP50Ms!, baseP90Ms: baseP90Ms!, rankP };
 }
 
 /** Stretches of hours of known incidents, by whose they are. They go with the query's address, which has an end. */
@@ -109,22 +103,23 @@ function rangeOf({ window, nowMs }: JobContext, config: LatencyDriftConfig) {
 
 async function toFinding(context: JobContext, config: LatencyDriftConfig, drift: Drift, tested: number): Promise<Finding> {
   const { store, window, nowMs } = context;
-  const { comparison: c, moved } = drift;
+  const { comparison: c, spender, moved } = drift;
+  const times = c[spender];
   const range = rangeOf(context, config);
-  const [actual, expected] = moved === "p50" ? [c.p50Ms, c.baseP50Ms] : [c.p90Ms, c.baseP90Ms];
+  const [actual, expected] = nowAndBefore(times, moved);
   const entity = entityOf(c);
-  const of = { server: c.server, tool: c.tool };
+  const of = { server: c.server, tool: c.tool, spender };
   const coldStart = c.baselineSteps < config.warmSteps;
   const health = await readHealth(context, { historyFromMs: range.baseline_from_ms, windowStartMs: window.fromMs, windowEndMs: window.toMs }, coldStart);
   const contributors = await store.query<{ dimension: string; value: string; window_share: number; baseline_share: number; excess_share: number }>(
     contributorsSql,
-    { ...range, ...of, expected_us: c.baseP50Ms * 1000 },
+    { ...range, ...of, expected_us: times.baseP50Ms * 1000 },
   );
   const [calls] = await store.query<{ first: string; worst: string; latest: string }>(examplesSql, {
     recent_from_ms: window.fromMs,
     window_end_ms: window.toMs,
     ...of,
-    over_us: c.baseP90Ms * 1000,
+    over_us: times.baseP90Ms * 1000,
   });
   return {
     findingId: findingId("latency_drift", c.entityKind, entity, window.fromMs, window.toMs),
@@ -144,11 +139,11 @@ async function toFinding(context: JobContext, config: LatencyDriftConfig, drift:
     unit: "ms",
     actual,
     expected,
-    expectedLow: c.baseP10Ms,
-    expectedHigh: c.baseP90Ms,
+    expectedLow: times.baseP10Ms,
+    expectedHigh: times.baseP90Ms,
     sampleSize: c.recentCalls,
     title: findingTitle({
-      metric: `Upstream ${moved}`,
+      metric: spender === "upstream" ? `Upstream ${moved}` : `Proxy's own time (queueing) ${moved}`,
       entity,
       actual: `${figure(actual)} ms`,
       expected: `${figure(expected)} ms`,
@@ -173,14 +168,19 @@ async function toFinding(context: JobContext, config: LatencyDriftConfig, drift:
   };
 }
 
-function summarise({ comparison: c, moved, p, q, proxyMoved }: Drift, tested: number, coldStart: boolean): string {
-  const own = `${figure(c.proxyP50Ms)} ms now, ${figure(c.baseProxyP50Ms)} ms before`;
+function summarise(drift: Drift, tested: number, coldStart: boolean): string {
+  const { comparison: c, spender, moved, p, q } = drift;
+  const other = spender === "upstream" ? "proxy" : "upstream";
+  const [added, beside] = [addedMs(drift), addedMs({ ...drift, spender: other })];
+  const [whose, others] = spender === "upstream" ? ["the upstream's", "the proxy's own"] : ["the proxy's own: calls queue or are worked on here", "the upstream's"];
   return (
-    `Upstream median ${figure(c.p50Ms)} ms over ${c.recentCalls} calls, ${figure(c.baseP50Ms)} ms over the ${c.baselineCalls} before; ` +
-    `p90 ${figure(c.p90Ms)} ms, ${figure(c.baseP90Ms)} ms before. ` +
+    `${timesText("Upstream", c.upstream)} over ${c.recentCalls} calls and the ${c.baselineCalls} before. ${timesText("The proxy's own time", c.proxy)}. ` +
     (moved === "p90" ? "Only the slow end moved. " : "") +
-    `Rank test: chance ${p.toExponential(1)}, false discovery rate ${q.toExponential(1)} over ${tested} tools and servers. ` +
-    (proxyMoved ? `The proxy's own time rose too (${own}): look at the proxy first.` : `The proxy's own time did not move (${own}).`) +
+    `Of ${figure(added + beside)} ms that were added at ${moved}, ${figure(added)} ms are ${whose}, ${figure(beside)} ms ${others}. ` +
+    `Rank test: chance ${p.toExponential(1)}, false discovery rate ${q.toExponential(1)} over ${tested} tools and servers.` +
     (coldStart ? " The history is short: cold start." : "")
   );
 }
+
+const timesText = (whose: string, t: Times): string =>
+  `${whose} p50 ${figure(t.p50Ms)} ms, ${figure(t.baseP50Ms)} ms before, p90 ${figure(t.p90Ms)} ms, ${figure(t.baseP90Ms)} ms before`;

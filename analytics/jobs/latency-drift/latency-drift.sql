@@ -1,8 +1,8 @@
 -- question: How do each tool's and each server's recent answers compare with those before?
 -- params: baseline_from_ms, recent_from_ms, window_end_ms (Unix milliseconds); min_recent, min_baseline: calls below which
 --   nothing is compared; out_marks, out_from, out_to: hours of known incidents (numbered since 1970, half-open), left out before
--- out: entity_kind, server, tool; calls on both sides; p50 and p90 of the upstream's time, p50 of the proxy's own, now and
---   before, in milliseconds; p10 before; rank_p (one-sided Mann-Whitney: now is slower); baseline_steps (five minutes with calls)
+-- out: entity_kind, server, tool; calls on both sides; upstream and proxy (its own time): [p50, p90 now, p10, p50, p90 before] in
+--   milliseconds, and rank_p of each (one-sided Mann-Whitney: now is slower); baseline_steps (five minutes with calls)
 -- scans: calls from baseline_from to window_end, 6 columns, twice
 WITH
     fromUnixTimestamp64Milli({baseline_from_ms:Int64}, 'UTC') AS baseline_from,
@@ -27,14 +27,13 @@ SELECT
     entity_tool AS tool,
     toUInt32(countIf(recent)) AS recent_calls,
     toUInt32(countIf(NOT recent)) AS baseline_calls,
-    quantileExactIf(0.5)(upstream, recent) / 1000 AS p50_ms,
-    quantileExactIf(0.5)(upstream, NOT recent) / 1000 AS base_p50_ms,
-    quantileExactIf(0.1)(upstream, NOT recent) / 1000 AS base_p10_ms,
-    quantileExactIf(0.9)(upstream, NOT recent) / 1000 AS base_p90_ms,
-    quantileExactIf(0.9)(upstream, recent) / 1000 AS p90_ms,
-    quantileExactIf(0.5)(proxy_us, recent) / 1000 AS proxy_p50_ms,
-    quantileExactIf(0.5)(proxy_us, NOT recent) / 1000 AS base_proxy_p50_ms,
-    mannWhitneyUTest('less')(upstream, toUInt8(recent)).2 AS rank_p,
+    arrayMap(us -> us / 1000, arrayConcat(quantilesExactIf(0.5, 0.9)(upstream, recent), quantilesExactIf(0.1, 0.5, 0.9)(upstream, NOT recent))) AS upstream_ms,
+    arrayMap(us -> us / 1000, arrayConcat(quantilesExactIf(0.5, 0.9)(proxy_us, recent), quantilesExactIf(0.1, 0.5, 0.9)(proxy_us, NOT recent))) AS proxy_ms,
+    mannWhitneyUTest('less')(upstream, toUInt8(recent)).2 AS upstream_rank,
+    mannWhitneyUTest('less')(proxy_us, toUInt8(recent)).2 AS proxy_rank,
+    -- Of times that are all the same the test says nothing.
+    if(isNaN(upstream_rank), 1, upstream_rank) AS upstream_rank_p,
+    if(isNaN(proxy_rank), 1, proxy_rank) AS proxy_rank_p,
     toUInt32(uniqExactIf(toStartOfFiveMinutes(ts), NOT recent)) AS baseline_steps
 FROM
 (

@@ -2,23 +2,28 @@ import type { Learnt } from "../../baseline/model.ts";
 import { falseDiscoveryRates, normalTail } from "../../score/stats.ts";
 import { highestOf, quantileShift, rankShift, selfCalibrated, shortAgainstLong, type SeriesScorer } from "../../score/series.ts";
 
-/** One tool's answers in the recent window and before it, as latency-drift.sql compares them. Times in milliseconds. */
-export interface LatencyComparison {
+/** Whose time it is: the upstream's, from forwarding to its answer, or the proxy's own, in which it works or queues. */
+export const spenders = ["upstream", "proxy"] as const;
+export type Spender = (typeof spenders)[number];
+
+/** One tool's times in the recent window and before it, as latency-drift.sql compares them. In milliseconds. */
+export interface Times {
+  p50Ms: number;
+  p90Ms: number;
+  /** The middle 80% of the baseline's calls, and the middle one. */
+  baseP10Ms: number;
+  baseP50Ms: number;
+  baseP90Ms: number;
+  /** One-sided Mann-Whitney: the chance of ranks this high if nothing had moved. */
+  rankP: number;
+}
+
+export interface LatencyComparison extends Readonly<Record<Spender, Times>> {
   entityKind: "tool" | "server";
   server: string;
   tool: string;
   recentCalls: number;
   baselineCalls: number;
-  p50Ms: number;
-  baseP50Ms: number;
-  /** The middle 80% of the baseline's calls. */
-  baseP10Ms: number;
-  baseP90Ms: number;
-  p90Ms: number;
-  /** One-sided Mann-Whitney: the chance of ranks this high if nothing had moved. */
-  rankP: number;
-  proxyP50Ms: number;
-  baseProxyP50Ms: number;
   /** Five-minute steps of the baseline that had calls. */
   baselineSteps: number;
 }
@@ -34,24 +39,46 @@ export interface LatencyThresholds {
 
 export interface Drift {
   comparison: LatencyComparison;
+  /** Whose time it is that was added, most of it where both were. */
+  spender: Spender;
   /** The median moved, or only the slow end did. */
   moved: "p50" | "p90";
   p: number;
   q: number;
-  proxyMoved: boolean;
 }
 
-/** Which comparisons are drifts: sure by rank over everything compared this time, and large enough to matter. */
+/**
+ * Which comparisons are drifts: sure by rank over everything compared this time, and large enough to matter. The upstream's time and
+ * the proxy's own are looked at apart, so that calls which queue here are not told as an upstream that is slow.
+ */
 export function findDrifts(comparisons: readonly LatencyComparison[], limits: LatencyThresholds): { drifts: Drift[]; tested: number } {
   const tested = comparisons.filter((c) => isComparable(c, limits));
-  const ps = tested.map(driftP);
+  const byEntity = new Map<LatencyComparison, Drift>();
+  for (const spender of spenders) {
+    for (const drift of driftsOf(tested, spender, limits)) {
+      const other = byEntity.get(drift.comparison);
+      if (other === undefined || addedMs(drift) > addedMs(other)) byEntity.set(drift.comparison, drift);
+    }
+  }
+  return { drifts: tested.flatMap((c) => byEntity.get(c) ?? []), tested: tested.length };
+}
+
+function driftsOf(tested: readonly LatencyComparison[], spender: Spender, limits: LatencyThresholds): Drift[] {
+  const ps = tested.map((c) => driftP(c[spender].rankP));
   const qs = falseDiscoveryRates(ps);
-  const drifts = tested.flatMap((comparison, i): Drift[] => {
-    const moved = movedQuantile(comparison, limits);
-    if (moved === undefined || qs[i]! > limits.fdr) return [];
-    return [{ comparison, moved, p: ps[i]!, q: qs[i]!, proxyMoved: proxyMoved(comparison) }];
+  return tested.flatMap((comparison, i): Drift[] => {
+    const moved = movedQuantile(comparison[spender], limits);
+    return moved === undefined || qs[i]! > limits.fdr ? [] : [{ comparison, spender, moved, p: ps[i]!, q: qs[i]! }];
   });
-  return { drifts, tested: tested.length };
+}
+
+/** What a time has now and had before, at the quantile that moved. */
+export const nowAndBefore = (times: Times, moved: Drift["moved"]): [number, number] => (moved === "p50" ? [times.p50Ms, times.baseP50Ms] : [times.p90Ms, times.baseP90Ms]);
+
+/** What was added to a time, at the quantile that moved. */
+export function addedMs({ comparison, spender, moved }: Pick<Drift, "comparison" | "spender" | "moved">): number {
+  const [now, before] = nowAndBefore(comparison[spender], moved);
+  return Math.max(0, now - before);
 }
 
 const isComparable = (c: LatencyComparison, limits: LatencyThresholds): boolean =>
@@ -59,8 +86,8 @@ const isComparable = (c: LatencyComparison, limits: LatencyThresholds): boolean 
 
 /** Latencies of neighbouring calls resemble each other, so ranks of n calls say less than ranks of n independent ones:
  * the test is read as if only every other call counted, which divides its z by the square root of two. */
-function driftP(c: LatencyComparison): number {
-  return normalTail(zOf(Math.max(c.rankP, smallestRankP)) / Math.SQRT2);
+function driftP(rankP: number): number {
+  return normalTail(zOf(Math.max(rankP, smallestRankP)) / Math.SQRT2);
 }
 
 /** The engine takes a tail from 1, so what is below a double's rounding comes out as that or as 0. */
@@ -78,7 +105,7 @@ function zOf(p: number): number {
   return low;
 }
 
-function movedQuantile(c: LatencyComparison, limits: LatencyThresholds): Drift["moved"] | undefined {
+function movedQuantile(c: Times, limits: LatencyThresholds): Drift["moved"] | undefined {
   const large = (now: number, before: number): boolean => now - before >= limits.minRiseMs && now >= before * limits.minRatio;
   if (large(c.p50Ms, c.baseP50Ms)) return "p50";
   return large(c.p90Ms, c.baseP90Ms) ? "p90" : undefined;
@@ -92,16 +119,11 @@ export const entityOf = (c: LatencyComparison): string => (c.entityKind === "ser
  */
 export function beyondSeason(drifts: readonly Drift[], usual: readonly Learnt[], limits: LatencyThresholds): Drift[] {
   const byEntity = new Map(usual.map((own) => [`${own.kind} ${own.entity}`, own]));
-  return drifts.filter(({ comparison: c, moved }) => {
+  return drifts.filter(({ comparison: c, spender, moved }) => {
     const own = byEntity.get(`${c.entityKind} ${entityOf(c)}`);
-    if (moved !== "p50" || own === undefined || own.cold || own.level === "all") return true;
-    return c.p50Ms - own.centre >= limits.minRiseMs && c.p50Ms >= own.centre * limits.minRatio;
+    if (spender !== "upstream" || moved !== "p50" || own === undefined || own.cold || own.level === "all") return true;
+    return c.upstream.p50Ms - own.centre >= limits.minRiseMs && c.upstream.p50Ms >= own.centre * limits.minRatio;
   });
-}
-
-/** The proxy's own time is its decision and its queue: a half more than before, and at least a millisecond. */
-function proxyMoved(c: LatencyComparison): boolean {
-  return c.proxyP50Ms >= 1.5 * c.baseProxyP50Ms && c.proxyP50Ms - c.baseProxyP50Ms >= 1;
 }
 
 /**
@@ -110,6 +132,10 @@ function proxyMoved(c: LatencyComparison): boolean {
  * most of its calls went to tools with too few calls each to be compared.
  */
 export function groupByServer(drifts: readonly Drift[], comparisons: readonly LatencyComparison[], limits: LatencyThresholds): Drift[] {
+  return spenders.flatMap((spender) => groupOf(drifts.filter((drift) => drift.spender === spender), comparisons, limits));
+}
+
+function groupOf(drifts: readonly Drift[], comparisons: readonly LatencyComparison[], limits: LatencyThresholds): Drift[] {
   const tools = drifts.filter((d) => d.comparison.entityKind === "tool");
   const servers = drifts.filter(({ comparison: whole }) => {
     if (whole.entityKind !== "server") return false;

@@ -51,9 +51,7 @@ export function rateSpikes(counted: CountedAs, config: RateSpikesConfig, baselin
     latenessMs: config.latenessMs,
     async run(context) {
       const { spikes, tested } = await sinceShifts(context, counted, await readSeries(context, counted, config), config, baselines);
-      const explained = await Promise.all(
-        spikes.map(async (spike) => ({ spike, contributors: await readContributors(context, counted, spike, rangeOf(spike, context)) })),
-      );
+      const explained = await explain(context, counted, spikes);
       const findings = dropExplained(explained).map(({ spike, contributors }) => toFinding(context, counted, config, spike, contributors, tested));
       return { findings: await Promise.all(findings) };
     },
@@ -107,7 +105,7 @@ async function readSeries({ store, window, nowMs }: JobContext, counted: Counted
 }
 
 /** The stretches of time that a spike compares, as the SQL files take them. */
-function rangeOf(spike: Spike<AgedSeries>, { window, nowMs }: JobContext): Record<string, number> {
+function rangeOf(spike: Spike<AgedSeries>, { window, nowMs }: JobContext) {
   return {
     history_from_ms: spike.series.historyFromMs,
     history_to_ms: window.toMs - longestSpan * bucketMs,
@@ -122,12 +120,45 @@ const entityParams = ({ agent, server, tool }: RateSeries): Record<string, strin
 /** Dimensions in which an entity has one value by itself. */
 const own = { agent: ["agent"], tool: ["tool", "server"], server: ["server"] } as const;
 
+interface PartRow {
+  agent: string;
+  server: string;
+  tool: string;
+  dimension: string;
+  value: string;
+  hits: number;
+  hits_before: number;
+}
+
+/** Spikes in one reading: each by itself would go through the history again. Their names go with the query's address, which has an end. */
+const mostAtOnce = 100;
+
+async function explain(context: JobContext, counted: CountedAs, spikes: readonly Spike<AgedSeries>[]): Promise<{ spike: Spike<AgedSeries>; contributors: Contributor[] }[]> {
+  const out: { spike: Spike<AgedSeries>; contributors: Contributor[] }[] = [];
+  for (let i = 0; i < spikes.length; i += mostAtOnce) {
+    const some = spikes.slice(i, i + mostAtOnce);
+    const ranges = some.map((spike) => rangeOf(spike, context));
+    const { history_to_ms, window_end_ms, as_of_ms } = ranges[0]!;
+    const rows = await context.store.query<PartRow>(counted.contributors, {
+      oldest_ms: Math.min(...ranges.map((range) => range.history_from_ms)),
+      history_to_ms,
+      window_end_ms,
+      as_of_ms,
+      agents: some.map(({ series }) => series.agent),
+      servers: some.map(({ series }) => series.server),
+      tools: some.map(({ series }) => series.tool),
+      histories_from_ms: ranges.map((range) => range.history_from_ms),
+      span_starts_ms: ranges.map((range) => range.span_start_ms),
+    });
+    const key = ({ agent, server, tool }: Pick<PartRow, "agent" | "server" | "tool">): string => JSON.stringify([agent, server, tool]);
+    const parts = Map.groupBy(rows, key);
+    out.push(...some.map((spike) => ({ spike, contributors: contributorsOf(spike, parts.get(key(spike.series)) ?? []) })));
+  }
+  return out;
+}
+
 /** A value's excess is its hits beyond what its own hits before would give at the calls of now. */
-async function readContributors({ store }: JobContext, counted: CountedAs, spike: Spike, range: Record<string, number>): Promise<Contributor[]> {
-  const rows = await store.query<{ dimension: string; value: string; hits: number; hits_before: number }>(counted.contributors, {
-    ...range,
-    ...entityParams(spike.series),
-  });
+function contributorsOf(spike: Spike, rows: readonly PartRow[]): Contributor[] {
   const fixed: readonly string[] = own[spike.series.entityKind];
   const before = new Map<string, number>();
   for (const row of rows) before.set(row.dimension, (before.get(row.dimension) ?? 0) + row.hits_before);
@@ -160,7 +191,7 @@ async function toFinding(context: JobContext, counted: CountedAs, config: RateSp
     ...entityParams(series),
     windowStartMs,
     windowEndMs: window.toMs,
-    historyFromMs: range.history_from_ms!,
+    historyFromMs: range.history_from_ms,
     severity: spike.q <= config.pageFdr ? "page" : "ticket",
     unsure: spike.coldStart,
     score: spike.score,

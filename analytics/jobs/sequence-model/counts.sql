@@ -1,10 +1,11 @@
--- question: What followed what in the tasks of each class, block by block?
--- params: look_back_from_ms, from_ms, to_ms (Unix milliseconds), step_ms (a block's length); most_acts: acts of a task are counted up to so many; left_out_calls, left_out_tasks:
+-- question: What followed what in the tasks of each class, block by block? Keeps it in sequence_counts.
+-- params: counted_at_ms; look_back_from_ms, from_ms, to_ms (Unix milliseconds), step_ms (a block's length); most_acts: acts of a task are counted up to so many; left_out_calls, left_out_tasks:
 --   pieces of work with these are not counted; left_out_agents, left_out_from_ms, left_out_to_ms: nor those of an agent with
 --   a call in such a stretch, one of each a position
--- out: block_ms, class, kind, context (the 0 to 3 calls before, one a line, ^ for the start), next (of kind acts: the how manieth
---   act after an untrusted read of its task it was), count
+-- out: block, counted_at, class, kind, context (the 0 to 3 calls before, one a line, ^ for the start), next (of kind acts: the how
+--   manieth act after an untrusted read of its task it was), count
 -- scans: calls from look_back_from to to_ms of pieces of work with a call since from_ms, 13 columns
+INSERT INTO sequence_counts (block, counted_at, task_class, kind, context, next, count)
 WITH
     fromUnixTimestamp64Milli({look_back_from_ms:Int64}, 'UTC') AS look_back_from,
     fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC') AS from_time,
@@ -67,7 +68,8 @@ WITH
         FROM unit_calls
     )
 SELECT
-    intDiv(toUnixTimestamp64Milli(ts), {step_ms:Int64}) * {step_ms:Int64} AS block_ms,
+    toDateTime(intDiv(intDiv(toUnixTimestamp64Milli(ts), {step_ms:Int64}) * {step_ms:Int64}, 1000), 'UTC') AS block_at,
+    fromUnixTimestamp64Milli({counted_at_ms:Int64}, 'UTC'),
     class,
     entry.1 AS kind,
     entry.2 AS context,
@@ -92,7 +94,6 @@ ARRAY JOIN arrayFilter(e -> e.1 != '', [
     (if(acts AND tainted AND acted <= {most_acts:UInt32}, 'acts', ''), '', toString(acted))
 ]) AS entry
 WHERE ts >= from_time
-GROUP BY block_ms, class, kind, context, next
-ORDER BY block_ms, class, kind, context, next
+GROUP BY block_at, class, kind, context, next
 -- A day of a busy register does not fit in a query's memory.
 SETTINGS max_bytes_before_external_group_by = 200000000, max_bytes_before_external_sort = 200000000

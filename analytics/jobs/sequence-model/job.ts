@@ -1,12 +1,13 @@
 import { loadSql } from "../../../collector/store/sql-file.ts";
 import type { Store } from "../../../collector/store/client.ts";
 import type { Job, JobContext, Window } from "../../schedule/job.ts";
-import { readInForce, sequenceMethod, versionName, type SequenceModelVersion, type TransitionRow } from "../../sequences/model.ts";
+import { readInForce, readTransitions, sequenceMethod, versionName, type SequenceModelVersion } from "../../sequences/model.ts";
 import { readArguments } from "../unusual-sequences/arguments.ts";
 import { readSequences } from "../unusual-sequences/read.ts";
 import { behaviourOf, type BehaviourModel } from "../unusual-sequences/score.ts";
-import { blockMs, blocksToCount, countBlocks, readCounted } from "./blocks.ts";
+import { blockMs, blocksToCount, countBlocks, newestOf, readBlockCalls, readCounted, type CountedBlock } from "./blocks.ts";
 import { isLeftOut, readLeftOut, type LeftOut } from "./left-out.ts";
+import { planVersion, type VersionPlan } from "./plan.ts";
 
 export interface SequenceModelConfig {
   /** Calls of so long a time before its version make a model. */
@@ -19,14 +20,17 @@ export interface SequenceModelConfig {
 }
 
 /** A model of more transitions than these keeps the most frequent. */
-const mostTransitions = 500_000;
-const rowsAnInsert = 20_000;
+const mostTransitions = 200_000;
+/** So many calls are counted in a tick, and so many of the newest calibrate a model: what is older waits for the ticks after. */
+const mostCalls = 150_000;
+/** So many counts come to a version, and go, in a tick. */
+const mostCounts = 1_000_000;
 
-const sumsSql = loadSql(new URL("./sums.sql", import.meta.url));
+const versionSql = loadSql(new URL("./version.sql", import.meta.url));
 
 /**
- * Learns what usually follows what. Every hour the calls of that hour are counted, and the sum of the counted hours of the
- * history is the next version of the model. Says nothing itself: `unusual-sequences` goes by the version in force.
+ * Learns what usually follows what. Every hour the calls of that hour are counted, and the counted hours of the history make the
+ * next version of the model. Says nothing itself: `unusual-sequences` goes by the version in force.
  */
 export function sequenceModel(config: SequenceModelConfig): Job {
   return {
@@ -51,22 +55,21 @@ async function buildVersion(context: JobContext, config: SequenceModelConfig): P
   // A version never changes: what was scored by it must stay explicable.
   if (before?.version === version) return;
   const leftOut = await readLeftOut(store, { fromMs: history.fromMs - config.lookBackMs, toMs, asOfMs: nowMs });
-  const again = await countMissing(store, history, leftOut, { lookBackMs: config.lookBackMs, nowMs });
-  const transitions = await readSums(store, history);
+  const calls = await readBlockCalls(store, history);
+  const again = await countMissing(context, history, leftOut, { lookBackMs: config.lookBackMs, calls });
+  const made = before?.blocks ?? new Map<number, number>();
+  const plan = planVersion(made, await readCounted(store, { fromMs: Math.min(history.fromMs, ...made.keys()), toMs }), history.fromMs, mostCounts);
+  await storeTransitions(store, { version, toMs, before: made.size === 0 ? "" : before!.version, plan });
+  const transitions = await readTransitions(store, version);
   if (transitions.length === 0) return;
   if (transitions.length === mostTransitions) logger.warn({ version, kept: mostTransitions }, "more transitions than a sequence model holds; the rarest are left out");
   const model = behaviourOf(transitions);
-  const calibration = await calibrate(context, config, { history, leftOut, model, before: again ? undefined : before });
-  const learntTo = Math.floor(toMs / 1000);
-  for (let i = 0; i < transitions.length; i += rowsAnInsert) {
-    const rows = transitions.slice(i, i + rowsAnInsert);
-    await store.insert("sequence_transitions", rows.map((t) => ({ version, learnt_to: learntTo, task_class: t.class, kind: t.kind, context: t.context, next: t.next, count: t.count })));
-  }
+  const calibration = await calibrate(context, config, { history, leftOut, model, calls, before: again ? undefined : before });
   await store.insert("sequence_models", [
     {
       version,
       built_at: new Date(nowMs).toISOString(),
-      learnt_from: new Date(history.fromMs).toISOString(),
+      learnt_from: new Date(Math.min(...plan.blocks.keys())).toISOString(),
       learnt_to: new Date(toMs).toISOString(),
       tasks: model.taint.sequences,
       task_classes: new Set(transitions.map((t) => t.class)).size,
@@ -74,23 +77,38 @@ async function buildVersion(context: JobContext, config: SequenceModelConfig): P
       left_out: leftOut.incidents,
       calibration,
       method: sequenceMethod,
+      blocks: [...plan.blocks].map(([at, countedMs]) => ({ block: at / 1000, counted_at: new Date(countedMs).toISOString() })),
     },
   ]);
 }
 
 /** Returns whether blocks were counted again because of what became known of them. */
-async function countMissing(store: Store, history: Window, leftOut: LeftOut, options: { lookBackMs: number; nowMs: number }): Promise<boolean> {
+async function countMissing({ store, nowMs, logger }: JobContext, history: Window, leftOut: LeftOut, options: { lookBackMs: number; calls: ReadonlyMap<number, number> }): Promise<boolean> {
+  const { lookBackMs, calls } = options;
   // A task that an incident is about reaches beyond the calls that it names.
-  const touched = leftOut.touched.map((t) => ({ ...t, fromMs: t.fromMs - options.lookBackMs, toMs: t.toMs + options.lookBackMs }));
-  const { ranges, again } = blocksToCount(history, await readCounted(store, history), touched);
-  for (const range of ranges) await countBlocks(store, range, { ...options, leftOut });
+  const touched = leftOut.touched.map((t) => ({ ...t, fromMs: t.fromMs - lookBackMs, toMs: t.toMs + lookBackMs }));
+  const { ranges, again, left } = blocksToCount(history, newestOf(await readCounted(store, history)), touched, { calls, most: mostCalls });
+  for (const range of ranges) await countBlocks(store, range, { ...options, leftOut, nowMs });
+  if (left > 0) logger.debug({ left }, "hours of the history are left for the ticks after");
   return again;
 }
 
-async function readSums(store: Store, { fromMs, toMs }: Window): Promise<TransitionRow[]> {
-  const out: TransitionRow[] = [];
-  for await (const rows of store.stream<TransitionRow>(sumsSql, { from_ms: fromMs, to_ms: toMs, most: mostTransitions })) for (const row of rows) out.push(row);
-  return out;
+async function storeTransitions(store: Store, { version, toMs, before, plan }: { version: string; toMs: number; before: string; plan: VersionPlan }): Promise<void> {
+  const places = (blocks: readonly CountedBlock[]): { at: number[]; counted: number[] } => {
+    const some = blocks.filter(({ counts }) => counts > 0);
+    return { at: some.map((one) => one.blockMs / 1000), counted: some.map((one) => one.countedMs) };
+  };
+  const [added, dropped] = [places(plan.added), places(plan.dropped)];
+  await store.command(versionSql.text, {
+    version,
+    learnt_to_ms: toMs,
+    before,
+    added: added.at,
+    added_at_ms: added.counted,
+    dropped: dropped.at,
+    dropped_at_ms: dropped.counted,
+    most: mostTransitions,
+  });
 }
 
 /**
@@ -100,12 +118,23 @@ async function readSums(store: Store, { fromMs, toMs }: Window): Promise<Transit
 async function calibrate(
   { store }: JobContext,
   config: SequenceModelConfig,
-  { history, leftOut, model, before }: { history: Window; leftOut: LeftOut; model: BehaviourModel; before: SequenceModelVersion | undefined },
+  known: { history: Window; leftOut: LeftOut; model: BehaviourModel; calls: ReadonlyMap<number, number>; before: SequenceModelVersion | undefined },
 ): Promise<number[]> {
+  const { history, leftOut, model, before } = known;
   const most = config.calibrationSequences;
-  const fromMs = before?.learntToMs ?? history.fromMs;
+  const fromMs = Math.max(before?.learntToMs ?? history.fromMs, newestFrom(history, known.calls));
   const active = await readSequences(store, { lookBackFromMs: fromMs - config.lookBackMs, fromMs, toMs: history.toMs, learntToMs: history.toMs, most });
   await readArguments(store, model, active, history.toMs);
   const scores = active.filter((sequence) => !isLeftOut(leftOut, sequence)).map((sequence) => model.scoreWithout(sequence).total);
   return [...scores, ...(before?.calibration ?? [])].slice(0, most);
+}
+
+/** From where the newest blocks have no more than `mostCalls` calls; one block at least. */
+function newestFrom({ fromMs, toMs }: Window, calls: ReadonlyMap<number, number>): number {
+  let at = toMs - blockMs;
+  for (let sum = calls.get(at) ?? 0; at > fromMs; at -= blockMs) {
+    sum += calls.get(at - blockMs) ?? 0;
+    if (sum > mostCalls) break;
+  }
+  return Math.max(at, fromMs);
 }

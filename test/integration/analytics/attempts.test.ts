@@ -11,6 +11,7 @@ const fromMs = nowMs - 60 * minute;
 const queries: Readonly<Record<string, readonly string[]>> = {
   "alerts/queries/blast-radius": [],
   "analytics/baseline/hours": [],
+  "analytics/baseline/pair-hours": [],
   "analytics/findings/health": [],
   "analytics/jobs/control-changes/deprecated": ["first_call", "last_call"],
   "analytics/jobs/denial-spikes/contributors": [],
@@ -42,7 +43,8 @@ const params: SqlParams = {
   window_end_ms: nowMs, period_start_ms: fromMs, period_end_ms: nowMs, as_of_ms: nowMs, from: new Date(fromMs).toISOString().slice(0, -1), to: new Date(nowMs).toISOString().slice(0, -1),
   newest: 3, max_rows: 1000, by_time: false, by_task: false, by_flow: false, agent: "a", server: "", tool: "", task_class: "", entity_kind: "", entity: "",
   first_hour_ms: fromMs, level: "all", actual: 100, expected: 10, span_from_ms: nowMs - 30 * minute, min_times: 3, most: 100,
-  kinds: ["all", "server", "tool", "agent", "task_class", "agent_server", "agent_tool", "task_class_tool"], slices: 1, slice: 0, latency: false,
+  kinds: ["all", "server", "tool", "agent", "task_class", "agent_server", "agent_tool", "task_class_tool"], slices: Array.from({ length: 12 }, (_, i) => i), latency: false,
+  oldest_ms: fromMs, agents: ["a", ""], servers: ["", "s"], tools: ["", "t"], histories_from_ms: [fromMs, fromMs], span_starts_ms: [nowMs - 15 * minute, nowMs - 15 * minute],
 };
 
 /** Work of two agents; a share of it is denied, for reasons of several kinds. Each call with how often it was attempted. */

@@ -11,7 +11,7 @@ import type { Baseline } from "../../../analytics/baseline/model.ts";
 import { readBaselines } from "../../../analytics/baseline/read.ts";
 import type { Store } from "../../../collector/store/client.ts";
 import { commandContext } from "../../support/command-context.ts";
-import { clear, hour, insertCalls, startTestStore, type SeedCall, type TestStore } from "./seed.ts";
+import { clear, hour, insertCalls, minute, startTestStore, type SeedCall, type TestStore } from "./seed.ts";
 
 const day = 24 * hour;
 /** A Monday. */
@@ -183,7 +183,7 @@ test("an incident without an alert is about its calls, and one that nobody ends 
   expect((await baselineOf("call_volume", "s/u", atMs)).own.hoursLeftOut).toBe(0);
 });
 
-test("the job keeps what it learnt, from when to when, at which level and with which weight; pairs once a day", async () => {
+test("the job keeps what it learnt, from when to when, at which level and with which weight", async () => {
   await insertCalls(store, hourly(t0, t0 + 9 * day, () => 10, { taskClass: "c", upstreamMs: 40 }));
   const [job] = createJobs(analyticsConfigSchema.parse({ enabled: ["baselines"] }));
   const { runs } = await runJobsOver({ jobs: [job!], store, fromMs: t0 + 8 * day - hour, toMs: t0 + 8 * day + hour });
@@ -195,11 +195,30 @@ test("the job keeps what it learnt, from when to when, at which level and with w
     centre: 40, own_centre: 40, parent_kind: "server", parent: "s", parent_centre: 40, spread: 0.8, shifted_at: null, hours_left_out: 0, incidents: [],
     method: "median +/- scaled MAD, hour of the day; spread at its floor; 66% its own, the rest of server s",
   });
-  const kinds = await store.query<{ hour: string; kinds: string[] }>("SELECT hour, arraySort(groupUniqArray(entity_kind)) AS kinds FROM baselines FINAL GROUP BY hour ORDER BY hour");
-  expect(kinds.map((row) => row.kinds)).toEqual([
-    ["agent", "agent_server", "agent_tool", "all", "server", "task_class", "task_class_tool", "tool"],
-    ["agent", "all", "server", "task_class", "tool"],
-  ]);
+  const kinds = await store.query<{ kinds: string[] }>("SELECT arraySort(groupUniqArray(entity_kind)) AS kinds FROM baselines FINAL GROUP BY hour ORDER BY hour");
+  expect(kinds.map((row) => row.kinds)).toEqual([0, 1].map(() => ["agent", "all", "server", "task_class", "tool"]));
+});
+
+test("pairs are learnt once a day, a slice every five minutes of the day's first hour, and are then what they are when all are learnt at once", async () => {
+  const agents = ["a", "b", "c"];
+  const calls = agents.flatMap((agent, i) =>
+    ["s", "u", "v", "w"].flatMap((server, j) => hourly(t0, t0 + 9 * day, (at) => 1 + ((at / hour + i + j) % 4), { agent, server, tool: j % 2 === 0 ? "t" : "x", taskClass: `class-${i}`, denied: (i + j) % 3 === 0 })),
+  );
+  await insertCalls(store, calls.sort((a, b) => a.atMs - b.atMs));
+  const atMs = t0 + 8 * day;
+  const [job] = createJobs(analyticsConfigSchema.parse({ enabled: ["pair-baselines"] }));
+  const { runs } = await runJobsOver({ jobs: [job!], store, fromMs: atMs - hour, toMs: atMs + 2 * hour });
+  expect(new Set(runs.map((run) => run.status))).toEqual(new Set(["ok"]));
+  const stored = await store.query<Record<string, unknown>>("SELECT metric, entity_kind, entity, hour, centre, spread, parent_centre, weight FROM baselines FINAL ORDER BY metric, entity_kind, entity");
+  const all = (await readBaselines(store, { atMs, untilMs: atMs, asOfMs: atMs }, config.baselines)).filter(({ own }) => own.kind.includes("_") && own.kind !== "task_class");
+  const key = (metric: string, kind: string, entity: string) => `${metric} ${kind} ${entity}`;
+  const expected = all.map((b) => ({ key: key(b.own.metric, b.own.kind, b.own.entity), hour: "2026-01-13T00:00:00Z", centre: b.centre, spread: b.spread, parent_centre: b.parentCentre, weight: b.weight }));
+  // Three kinds of twelve pairs each, a third of which is always denied and so never fails.
+  expect(expected.length).toBe(3 * (12 + 12 + 8));
+  expect(stored.map(({ metric, entity_kind, entity, ...rest }) => ({ key: key(metric as string, entity_kind as string, entity as string), ...rest }))).toEqual(expected.sort((a, b) => (a.key < b.key ? -1 : 1)));
+  // Each slice has its own, and some pairs are in another one than others.
+  const busy = runs.filter((run) => run.rows > 0).map((run) => (run.window.toMs - atMs) / (5 * minute));
+  expect(busy).toEqual(Array.from({ length: 12 }, (_, i) => i));
 });
 
 test("signalbox baseline says what is usual, from which data, since when and why, and that a cold start is one", async () => {

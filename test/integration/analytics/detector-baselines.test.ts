@@ -136,3 +136,27 @@ test("what was slow in a known incident is not what answers are compared with", 
   // Ten hours of 10 to 15 ms, of which the engine's exact median is the fourth of six.
   expect(again).toMatchObject({ entity: "s/t", actual: 83, expected: 13 });
 });
+
+test("calls that queue in the proxy are told from an upstream that is slow, with both times, and the finding's SQL gives them again", async () => {
+  const toMs = t0 + 24 * hour + 10 * minute;
+  const calls: SeedCall[] = [];
+  for (let atMs = t0; atMs < toMs; atMs += 5 * minute) {
+    const late = atMs >= t0 + 24 * hour;
+    for (let i = 0; i < 6; i++) {
+      calls.push({ atMs: atMs + i * 1000, agent: "a", server: "queued", tool: "t", upstreamMs: 10 + i, proxyUs: (late ? 50_000 : 300) + 100 * i });
+      calls.push({ atMs: atMs + i * 1000, agent: "a", server: "slow", tool: "t", upstreamMs: (late ? 80 : 10) + i });
+    }
+  }
+  await insertCalls(store, calls);
+  const findings = await found("latency-drift", toMs);
+  // A median of six exact values is the fourth.
+  expect(findings.map((f) => [f.entity, f.actual, f.expected])).toEqual([["slow/t", 83, 13], ["queued/t", 50.3, 0.6]]);
+  const [slow, queued] = findings;
+  expect(slow!.title).toMatch(/^Upstream p50 on slow\/t: 83 ms vs 13 ms expected/);
+  expect(slow!.summary).toContain("Of 70 ms that were added at p50, 70 ms are the upstream's, 0 ms the proxy's own.");
+  expect(queued!.title).toMatch(/^Proxy's own time \(queueing\) p50 on queued\/t: 50\.3 ms vs 0\.60 ms expected/);
+  expect(queued!.summary).toContain("Of 49.7 ms that were added at p50, 49.7 ms are the proxy's own: calls queue or are worked on here, 0 ms the upstream's.");
+  const [row] = await store.query(queued!.evidenceSql, queued!.evidenceParams);
+  expect(row).toMatchObject({ actual: 50.3, expected: 0.6, upstream_ms: 13, baseline_upstream_ms: 13, proxy_ms: 50.3, baseline_proxy_ms: 0.6 });
+  await expectReproduced(store, findings);
+});
