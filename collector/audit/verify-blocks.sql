@@ -11,44 +11,55 @@
 --   that are not in their canonical order count as changed too.
 WITH
     (toUInt64({key_low:UInt64}), toUInt64({key_high:UInt64})) AS key,
+    sipHash64Keyed(key, '') AS nothing,
+    sipHash64Keyed(key, 'names') AS salt,
+    -- A row is summed up as what its values are hashed to, times what stands for their names: names are few and known, and
+    -- it is enough that nobody knows the number of each, whereas a value must not be exchangeable for any other.
+    name -> intHash64(bitXor(cityHash64(name), salt)) AS weight,
+    value -> sipHash64Keyed(key, value) - nothing AS digest,
     mapKeys(SpanAttributes) AS ks,
     mapValues(SpanAttributes) AS vs,
-    -- The four that tell a record's place are neighbours in key order, and so are the times.
-    indexOf(ks, 'signalbox.audit.hash') AS at,
-    arraySlice(ks, at, 4) = ['signalbox.audit.hash', 'signalbox.audit.prev_hash', 'signalbox.audit.producer', 'signalbox.audit.seq'] AS placed,
-    indexOf(ks, 'signalbox.time.proxy_us') AS times,
-    arrayMap(
-        (k, v) -> concat(toString(length(k)), ':', k, toString(length(v)), ':', v),
-        arrayConcat(arraySlice(ks, 1, at - 1), arraySlice(ks, at + 1)),
-        arrayConcat(arraySlice(vs, 1, at - 1), arraySlice(vs, at + 1))
-    ) AS framed,
-    arrayMap((k, v) -> sipHash64Keyed(key, concat(k, '=', v)), ks, vs) AS hashes,
-    if(ks[times - 1] = 'signalbox.time.forwarded_us', toUInt64OrNull(vs[times - 1]), NULL) AS forwarded_us,
-    multiIf(ks[times - 3] = 'signalbox.time.answered_us', toUInt64OrNull(vs[times - 3]), ks[times - 2] = 'signalbox.time.answered_us', toUInt64OrNull(vs[times - 2]), NULL) AS answered_us,
+    vs[indexOf(ks, 'signalbox.time.answered_us')] AS answered,
+    vs[indexOf(ks, 'signalbox.time.decided_us')] AS decided,
+    vs[indexOf(ks, 'signalbox.time.forwarded_us')] AS forwarded,
+    arrayStringConcat(arrayMap((k, v) -> concat(toString(length(k)), ':', k, toString(length(v)), ':', v), ks, vs)) AS framed,
+    -- The hash does not cover itself. Where a value before it looks the same, the wrong piece goes, and the row counts as changed.
+    overlay(framed, '', position(framed, '20:signalbox.audit.hash64:'), 90) AS covered,
+    toString(intDiv(toUnixTimestamp64Nano(Timestamp), 1000)) AS start_us,
+    toString(intDiv(Duration, 1000)) AS duration_us,
     rows AS (
         SELECT
             Timestamp,
-            if(placed, vs[at], SpanAttributes['signalbox.audit.hash']) AS hash,
-            if(placed, vs[at + 1], SpanAttributes['signalbox.audit.prev_hash']) AS prev_hash,
-            if(placed, vs[at + 2], SpanAttributes['signalbox.audit.producer']) AS producer,
-            toUInt64OrZero(if(placed, vs[at + 3], SpanAttributes['signalbox.audit.seq'])) AS seq,
-            placed AND unhex(hash) = SHA256(concat(
+            vs[indexOf(ks, 'signalbox.audit.hash')] AS hash,
+            vs[indexOf(ks, 'signalbox.audit.prev_hash')] AS prev_hash,
+            vs[indexOf(ks, 'signalbox.audit.producer')] AS producer,
+            toUInt64OrZero(vs[indexOf(ks, 'signalbox.audit.seq')]) AS seq,
+            hash = lower(hex(SHA256(concat(
                     '6:@trace', toString(length(TraceId)), ':', TraceId,
                     '5:@span', toString(length(SpanId)), ':', SpanId,
                     '7:@parent', toString(length(ParentSpanId)), ':', ParentSpanId,
-                    '9:@start_us', toString(length(toString(intDiv(toUnixTimestamp64Nano(Timestamp), 1000)))), ':', toString(intDiv(toUnixTimestamp64Nano(Timestamp), 1000)),
-                    '12:@duration_us', toString(length(toString(intDiv(Duration, 1000)))), ':', toString(intDiv(Duration, 1000)),
-                    '5:@name', toString(length(SpanName)), ':', toString(SpanName),
-                    arrayStringConcat(framed)
-                ))
-                AND toUnixTimestamp64Nano(Timestamp) % 1000 = 0 AND Duration % 1000 = 0 AND hash = lower(hash) AS intact,
-            sipHash64Keyed(
-                key, seq, toUnixTimestamp64Nano(Timestamp), TraceId, SpanId, ParentSpanId, intDiv(Duration, 1000),
-                ifNull(answered_us >= forwarded_us ? answered_us - forwarded_us : -1, -1),
-                arraySum(hashes) - hashes[at] - hashes[at + 1]
-                    - startsWith(ks[times - 1], 'signalbox.time.') * hashes[times - 1]
-                    - startsWith(ks[times - 2], 'signalbox.time.') * hashes[times - 2]
-                    - startsWith(ks[times - 3], 'signalbox.time.') * hashes[times - 3]
+                    '9:@start_us', toString(length(start_us)), ':', start_us,
+                    '12:@duration_us', toString(length(duration_us)), ':', duration_us,
+                    concat('5:@name', toString(length(SpanName)), ':', SpanName),
+                    covered
+                ))))
+                AND toUnixTimestamp64Nano(Timestamp) % 1000 = 0 AND Duration % 1000 = 0 AS intact,
+            sipHash64Keyed(key, seq) AS number,
+            number * digest(hash) - sipHash64Keyed(key, seq - 1) * digest(prev_hash) AS link,
+            number * (
+                weight('@trace') * digest(TraceId)
+                + weight('@span') * digest(SpanId)
+                + weight('@parent') * digest(ParentSpanId)
+                + weight('@start') * digest(toUnixTimestamp64Nano(Timestamp))
+                + weight('@duration') * digest(intDiv(Duration, 1000))
+                + weight('@upstream') * digest(ifNull(toInt64(accurateCastOrNull(toUInt64OrNull(answered) - toUInt64OrNull(forwarded), 'UInt64')), -1))
+                + arraySum((k, v) -> weight(k) * digest(v), ks, vs)
+                -- What `calls` does not have.
+                - weight('signalbox.audit.hash') * digest(hash)
+                - weight('signalbox.audit.prev_hash') * digest(prev_hash)
+                - weight('signalbox.time.answered_us') * digest(answered)
+                - weight('signalbox.time.decided_us') * digest(decided)
+                - weight('signalbox.time.forwarded_us') * digest(forwarded)
             ) AS content
         FROM otel_traces
         PREWHERE SpanKind = 'Server'
@@ -67,8 +78,7 @@ SELECT
     toString(toDateTime64(min(Timestamp), 6, 'UTC')) AS from,
     toString(toDateTime64(max(Timestamp), 6, 'UTC')) AS to,
     toUInt32(countIf(NOT intact)) AS changed,
-    sum(sipHash64Keyed(key, seq, hash)) - sum(sipHash64Keyed(key, seq - 1, prev_hash))
-        = sipHash64Keyed(key, max(seq), argMax(hash, seq)) - sipHash64Keyed(key, min(seq) - 1, argMin(prev_hash, seq)) AS linked,
+    sum(link) = sipHash64Keyed(key, max(seq)) * digest(argMax(hash, seq)) - sipHash64Keyed(key, min(seq) - 1) * digest(argMin(prev_hash, seq)) AS linked,
     toString(sum(content)) AS contents,
     groupArrayIf((toString(seq), hash), seq IN (SELECT last_seq FROM audit_checkpoints UNION ALL SELECT arrayJoin({heads:Array(UInt64)}))) AS heads
 FROM rows

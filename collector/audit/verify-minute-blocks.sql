@@ -5,23 +5,28 @@
 --   a number that stands for what it is counted by, is the same on both sides only when every counter is
 WITH
     (toUInt64({key_low:UInt64}), toUInt64({key_high:UInt64})) AS key,
+    sipHash64Keyed(key, 'names') AS salt,
+    name -> intHash64(bitXor(cityHash64(name), salt)) AS weight,
+    value -> sipHash64Keyed(key, value) AS digest,
     toStartOfMinute({since:DateTime64(6, 'UTC')}) AS since_minute,
     (SELECT toStartOfMinute(min(ts)) FROM calls WHERE ts >= since_minute) AS first_minute
 SELECT
     toString(toStartOfHour(minute) AS hour) AS from,
     toString(hour + INTERVAL 59 MINUTE) AS to
 FROM (
-    SELECT minute, toInt64(sipHash64Keyed(key, minute,
-            sipHash64Keyed(key, server), sipHash64Keyed(key, tool), sipHash64Keyed(key, method), sipHash64Keyed(key, agent), sipHash64Keyed(key, task_class), sipHash64Keyed(key, environment),
-            sipHash64Keyed(key, risk_tier), sipHash64Keyed(key, decision), sipHash64Keyed(key, basis), sipHash64Keyed(key, outcome))) AS counter,
+    SELECT minute, toInt64(sipHash64Keyed(key, minute, weight('server') * digest(server) + weight('tool') * digest(tool) + weight('method') * digest(method)
+            + weight('agent') * digest(agent) + weight('task_class') * digest(task_class) + weight('environment') * digest(environment)
+            + weight('risk_tier') * digest(risk_tier) + weight('decision') * digest(decision) + weight('basis') * digest(basis)
+            + weight('outcome') * digest(outcome))) AS counter,
         toInt64(calls) AS n, toInt64(duration_us) AS duration, toInt64(request_bytes) AS requests, toInt64(result_bytes) AS results
     FROM calls_1m
     WHERE calls_1m.minute >= first_minute
     UNION ALL
-    SELECT toStartOfMinute(ts) AS minute, toInt64(sipHash64Keyed(key, minute,
-            sipHash64Keyed(key, server), sipHash64Keyed(key, tool), sipHash64Keyed(key, method), sipHash64Keyed(key, agent), sipHash64Keyed(key, task_class), sipHash64Keyed(key, environment),
-            sipHash64Keyed(key, risk_tier), sipHash64Keyed(key, decision), sipHash64Keyed(key, basis), sipHash64Keyed(key, outcome))) AS counter,
-        -1 AS n, -toInt64(duration_us) AS duration, -toInt64(request_bytes) AS requests, -toInt64(result_bytes) AS results
+    SELECT toStartOfMinute(ts) AS minute, toInt64(sipHash64Keyed(key, minute, weight('server') * digest(server) + weight('tool') * digest(tool) + weight('method') * digest(method)
+            + weight('agent') * digest(agent) + weight('task_class') * digest(task_class) + weight('environment') * digest(environment)
+            + weight('risk_tier') * digest(risk_tier) + weight('decision') * digest(decision) + weight('basis') * digest(basis)
+            + weight('outcome') * digest(outcome))) AS counter,
+        -toInt64(attempts) AS n, -toInt64(duration_us) AS duration, -toInt64(request_bytes) AS requests, -toInt64(result_bytes) AS results
     FROM calls
     WHERE ts >= first_minute
 )

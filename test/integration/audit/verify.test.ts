@@ -156,6 +156,13 @@ describe("a register that was changed", () => {
     expect(report.failures).toContainEqual({ check: "rows", record: `${producer}-2`, what: expect.stringContaining("was changed") });
   });
 
+  test("names the record whose hash is spelled in another way", async () => {
+    const { producer } = await delivered([435, 436].map((n) => draft(n)));
+    await update("otel_traces", "SpanAttributes = mapUpdate(SpanAttributes, map('signalbox.audit.hash', upper(SpanAttributes['signalbox.audit.hash'])))", `SpanAttributes['signalbox.audit.producer'] = '${producer}' AND SpanAttributes['signalbox.audit.seq'] = '2'`);
+    const report = await register.check([], { producer });
+    expect(report.failures).toEqual([{ check: "rows", record: `${producer}-2`, what: expect.stringContaining("was changed") }]);
+  });
+
   test("takes attributes in another order for the same record", async () => {
     const { producer } = await delivered([427, 428].map((n) => draft(n)));
     await update("otel_traces", "SpanAttributes = mapFromArrays(arrayReverse(mapKeys(SpanAttributes)), arrayReverse(mapValues(SpanAttributes)))", `SpanAttributes['signalbox.audit.producer'] = '${producer}'`);
@@ -189,6 +196,34 @@ describe("a register that was changed", () => {
     const { failures } = await register.check();
     expect(failures).toContainEqual({ check: "calls", record: `${producer}-1`, what: expect.stringContaining('attempts is 1, its span says 40') });
     expect(failures).toContainEqual({ check: "minutes", record: expect.stringContaining("fewer"), what: expect.stringContaining("calls_1m counts 40 calls, `calls` has 1") });
+  });
+
+  test("says so where a record's attempts were taken away, and where the counters forgot some", async () => {
+    const { producer } = await delivered([draft(447, { server: "taken" }), draft(448, { decision: "deny", outcome: "denied", server: "forgot", attempts: 40 })]);
+    await update("calls", "attempts = 0", `producer = '${producer}' AND seq = 1`);
+    await update("calls_1m", "calls = 1", "server = 'forgot'");
+    const { failures } = await register.check();
+    expect(failures).toContainEqual({ check: "calls", record: `${producer}-1`, what: expect.stringContaining("attempts is 0, its span says 1") });
+    expect(failures).toContainEqual({ check: "minutes", record: expect.stringContaining("forgot"), what: expect.stringContaining("calls_1m counts 1 calls, `calls` has 40") });
+  });
+
+  test.each<[string, string, string]>([
+    ["two names whose values were exchanged", "agent = principal, principal = agent", "agent is"],
+    ["a value that moved to another name", "resource_uri = task_id, task_id = ''", "resource_uri is"],
+    ["a list's elements that were joined", "delegation = [arrayStringConcat(delegation, '\",\"')]", "delegation is"],
+    ["the proxy's own time, by a microsecond", "proxy_us = proxy_us + 1", "proxy_us is"],
+  ])("says so of %s in `calls`", async (_what, set, said) => {
+    const { producer } = await delivered([draft(449, { delegation: ["user:ada", "agent:one"] })]);
+    await update("calls", set, `producer = '${producer}'`);
+    const report = await register.check([], { producer });
+    expect(report.failures).toEqual([{ check: "calls", record: `${producer}-1`, what: expect.stringContaining(said) }]);
+  });
+
+  test("names both records whose rows in `calls` were exchanged", async () => {
+    const { producer } = await delivered([draft(444, { rpcId: "first" }), draft(445, { rpcId: "second" })]);
+    await update("calls", "rpc_id = if(seq = 1, 'second', 'first')", `producer = '${producer}'`);
+    const report = await register.check([], { producer });
+    expect(report.failures.map(({ check, record }) => [check, record])).toEqual([["calls", `${producer}-1`], ["calls", `${producer}-2`]]);
   });
 
   test("says that the store lacks what the spool had acknowledged", async () => {
