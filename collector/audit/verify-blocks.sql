@@ -17,7 +17,8 @@ WITH
     -- it is enough that nobody knows the number of each, whereas a value must not be exchangeable for any other.
     name -> intHash64(bitXor(cityHash64(name), salt)) AS weight,
     value -> sipHash64Keyed(key, value) - nothing AS digest,
-    mapKeys(SpanAttributes) AS ks,
+    -- Once for both that look at every key: a dictionary does not survive arrayMap.
+    CAST(mapKeys(SpanAttributes), 'Array(String)') AS ks,
     mapValues(SpanAttributes) AS vs,
     vs[indexOf(ks, 'signalbox.time.answered_us')] AS answered,
     vs[indexOf(ks, 'signalbox.time.decided_us')] AS decided,

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmdirSync, rmSync, statfsSync, statSync, truncateSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { diskThrottle, type DiskThrottle } from "./disk-throttle.ts";
 
 /** A small file system of the spools' own, so that they can run out of it without harm to anything else. */
 export interface SpoolDisk {
@@ -9,19 +10,31 @@ export interface SpoolDisk {
   free(): void;
   /** Throws while files on it are open for writing. */
   setReadOnly(readOnly: boolean): void;
+  /** Null where the kernel can't be told to make processes wait for it. */
+  readonly throttle: DiskThrottle | null;
   unmount(): void;
 }
 
 const FILLER = "filler";
 
-/** Null where this user may not mount anything. */
+/** A file system in a file beside the directory: one in memory could not be slow. Null where this user may not mount anything. */
 export function mountSpoolDisk(dir: string, bytes: number): SpoolDisk | null {
-  mkdirSync(dir, { recursive: true });
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const image = `${dir}.ext4`;
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${bytes},mode=700`, "tmpfs", dir], { stdio: "pipe" });
+    closeSync(openSync(image, "wx", 0o600));
+    truncateSync(image, bytes);
+    // All of it is for the spools: nothing is kept back for root, and nothing is left to be made ready later.
+    execFileSync("mkfs.ext4", ["-q", "-F", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0", image], { stdio: "pipe" });
+    execFileSync("mount", ["-o", "loop", image, dir], { stdio: "pipe" });
   } catch {
+    rmSync(image, { force: true });
     return null;
   }
+  // Whatever is in the directory is taken for a spool.
+  rmdirSync(join(dir, "lost+found"));
+  const { dev } = statSync(dir);
+  const throttle = diskThrottle(`${(dev >> 8) & 0xfff}:${dev & 0xff}`);
   const filler = join(dir, FILLER);
   return {
     fill(leaveBytes) {
@@ -40,6 +53,11 @@ export function mountSpoolDisk(dir: string, bytes: number): SpoolDisk | null {
     },
     free: () => rmSync(filler, { force: true }),
     setReadOnly: (readOnly) => void execFileSync("mount", ["-o", `remount,${readOnly ? "ro" : "rw"}`, dir], { stdio: "pipe" }),
-    unmount: () => void execFileSync("umount", ["-l", dir], { stdio: "pipe" }),
+    throttle,
+    unmount() {
+      throttle?.lift();
+      execFileSync("umount", ["-l", dir], { stdio: "pipe" });
+      rmSync(image, { force: true });
+    },
   };
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { waitFor } from "../../support/wait.ts";
 import type { Fault, World } from "../fault.ts";
 import type { Load } from "../load.ts";
+import { workers } from "../workers.ts";
 
 const unable = ({ disk }: World): string | null => (disk === null ? "no file system can be mounted here: run it as root" : null);
 
@@ -100,6 +101,26 @@ export const spoolFull: Fault = {
   endure: untilRefused,
   heal: takeAway,
   expected: { refused: "some", failed: "none", gaps: 0 },
+};
+
+/** Of all workers together. A call is answered after two writes: that it is about to be forwarded, and its record. */
+const SLOW_WRITES_PER_SECOND = 20;
+
+/** Every write waits its turn. Calls wait with it, and none is answered ahead of its record or refused for it. */
+export const diskSlow: Fault = {
+  name: "disk-slow",
+  what: `disk slow: ${SLOW_WRITES_PER_SECOND} writes a second`,
+  unable: (world) => unable(world) ?? (world.disk?.throttle ? null : "the kernel has no control group that slows a disk (version 1, blkio)"),
+  inject: async ({ stack, disk }) => disk?.throttle?.limit(workers(stack), SLOW_WRITES_PER_SECOND),
+  async endure({ load, answered, short }) {
+    const calls = short ? 40 : 200;
+    const startedAt = performance.now();
+    await answered(calls);
+    const rate = (calls * 1000) / (performance.now() - startedAt);
+    if (rate > load.rate / 2) throw new Error(`${rate.toFixed(0)} calls a second were answered: the disk was not slow`);
+  },
+  heal: async ({ disk }) => disk?.throttle?.lift(),
+  expected: { refused: "none", failed: "none", gaps: 0 },
 };
 
 /**

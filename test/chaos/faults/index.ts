@@ -1,6 +1,6 @@
 import type { Fault } from "../fault.ts";
 import { clockJumps } from "./clock.ts";
-import { diskFilled, diskFull, diskFullGoingOn, readOnly, spoolFull } from "./disk.ts";
+import { diskFilled, diskFull, diskFullGoingOn, diskSlow, readOnly, spoolFull } from "./disk.ts";
 import { kill } from "./kill.ts";
 import { disorder, halfOpen } from "./network.ts";
 import { outage } from "./outage.ts";
@@ -20,6 +20,7 @@ export function faults(outageSeconds: number): Fault[] {
     diskFullGoingOn(),
     diskFilled,
     spoolFull,
+    diskSlow,
     readOnly,
     halfOpen,
     clockJumps,

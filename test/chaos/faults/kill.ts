@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs";
 import type { RoleName } from "../../support/stack.ts";
+import { workers } from "../workers.ts";
 import type { Fault, World } from "../fault.ts";
 
 type Victim = RoleName | "worker";
@@ -26,18 +26,5 @@ export function kill(victim: Victim): Fault {
 }
 
 function killWorker({ stack, random }: World): void {
-  const primary = stack.roles.get("proxy")?.pid();
-  const workers = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && isWorkerOf(pid, primary));
-  process.kill(Number(random.pick(workers)), "SIGKILL");
-}
-
-function isWorkerOf(pid: string, primary: number | undefined): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-    return parent === primary && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("worker");
-  } catch {
-    // It has ended meanwhile.
-    return false;
-  }
+  process.kill(random.pick(workers(stack)), "SIGKILL");
 }
