@@ -1,5 +1,6 @@
 import type { Stoppable } from "../../collector/kernel/lifecycle.ts";
 import { taskKey } from "../handling/flow/index.ts";
+import type { ControlPlane } from "../control-plane.ts";
 import type { Authentication, Identity } from "../identity/identity.ts";
 import { noHistory, type ReasonCode } from "../policy/decision.ts";
 import { stopFor } from "../state/stops.ts";
@@ -19,23 +20,34 @@ const stopped = ended(403, rpc.DENIED, "stopped", "Stopped by an operator.");
  * closed, a stop; and what the files say by now: a server that is gone or retired, a rule that no longer allows it. A call
  * is asked about when it comes; a stream comes once and may stay for days.
  */
-export function recheckStreams({ active }: Pick<RelayContext, "active">, everyMs: number): Stoppable {
-  const timer = setInterval(() => active.longLived.forEach(recheck), everyMs).unref();
+export function recheckStreams({ active, controlPlane, control, clock }: Pick<RelayContext, "active" | "controlPlane" | "control" | "clock">, everyMs: number): Stoppable {
+  let judged: { plane: ControlPlane | null; seq: number; atMs: number } = { plane: null, seq: -1, atMs: -Infinity };
+  const look = (): void => {
+    const now = { plane: controlPlane(), seq: control.state.seq, atMs: clock.nowMs() };
+    const anew = now.plane !== judged.plane || now.seq !== judged.seq || now.atMs - judged.atMs >= JUDGED_FOR_MS;
+    if (anew) judged = now;
+    for (const exchange of active.longLived) recheck(exchange, anew);
+  };
+  const timer = setInterval(look, everyMs).unref();
   return { stop: async () => clearInterval(timer) };
 }
 
-function recheck(exchange: Exchange): void {
+/** The rules are asked again when something changed, and otherwise so often: time passes, and some of them go by it. */
+const JUDGED_FOR_MS = 60_000;
+
+function recheck(exchange: Exchange, anew: boolean): void {
   const who = authenticate(exchange, exchange.call.serverName);
-  if (who instanceof Promise) void who.then((known) => end(exchange, known));
-  else end(exchange, who);
+  if (who instanceof Promise) void who.then((known) => end(exchange, known, anew));
+  else end(exchange, who, anew);
 }
 
-function end(exchange: Exchange, who: Authentication): void {
+function end(exchange: Exchange, who: Authentication, anew: boolean): void {
   // Nothing is known of a token whose issuer is away; it is asked about again the next time.
   if (!who.ok) return who.why === "unavailable" ? undefined : exchange.interrupt(notLetIn);
   const { call, context } = exchange;
   const stop = stopFor(context.control.state, { agent: who.identity.agent, server: call.serverName, tool: call.tool, taskId: who.identity.taskId });
   if (stop) return exchange.interrupt(stopped);
+  if (!anew) return;
   const why = whyNotOpened(exchange, identityIn(context, who.identity));
   if (why !== null) exchange.interrupt(ended(403, rpc.DENIED, why, "What this stream was opened by has changed, and it would not be opened now."));
 }

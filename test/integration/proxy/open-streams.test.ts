@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { manualClock } from "../../../collector/kernel/clock.ts";
 import { createKey } from "../../../proxy/identity/keys-file.ts";
 import { httpServer, startProxyApp, type TestProxy, type TestProxyOptions } from "../../support/proxy-app.ts";
 import { startStubUpstream, type StubUpstream } from "../../support/stub-upstream.ts";
@@ -58,6 +59,16 @@ test.each<{ name: string; change: () => Parameters<TestProxy["change"]>[0]; reas
   for (const method of ["transport/stream", "subscriptions/listen"]) {
     expect(await proxy.audit.recorded((record) => record.method === method)).toMatchObject({ outcome: "interrupted", errorType: reason });
   }
+});
+
+test("an open stream ends with the last day of its server, though nothing was changed", async () => {
+  const clock = manualClock(Date.UTC(2027, 0, 1, 12));
+  await start({ clock }, { lifecycle: "deprecated", sunset: "2027-01-01" });
+  const stream = await opened.session();
+  expect(stream.status).toBe(200);
+  clock.advanceMs(12 * 3_600_000);
+  await ends(stream);
+  expect(await proxy.audit.recorded((record) => record.method === "transport/stream")).toMatchObject({ outcome: "interrupted", errorType: "server_sunset" });
 });
 
 test("listening to a resource ends when it may not be read any more, and listening to another one goes on", async () => {
