@@ -29,15 +29,16 @@ const commands: readonly { names: readonly string[]; load: () => Promise<Registe
   { names: ["approvals", "exceptions", "quarantine"], load: async () => (await import("./proxy/commands/people.ts")).registerPeople },
   { names: ["payload"], load: async () => (await import("./proxy/commands/payload.ts")).registerPayload },
   { names: ["policy"], load: async () => (await import("./proxy/commands/policy.ts")).registerPolicy },
-  { names: ["jobs", "backtest", "blast-radius", "baseline", "sequences", "eval"], load: loadAnalytics },
+  { names: ["jobs", "backtest", "blast-radius", "baseline", "sequences"], load: async () => (await import("./analytics/command.ts")).registerAnalytics },
+  { names: ["eval"], load: loadEval },
   { names: ["alerts", "incidents"], load: async () => (await import("./alerts/command.ts")).registerAlerts },
   { names: ["backend", "report", "explain"], load: async () => (await import("./dashboards/command.ts")).registerDashboards },
 ];
 
 /** What a proxy would have recorded is for the proxy to say; the analytics know it by this alone. */
-async function loadAnalytics(): Promise<RegisterCommands> {
-  const { registerAnalytics } = await import("./analytics/command.ts");
-  return registerAnalytics({ recordedFlow: async () => (await import("./proxy/handling/flow/recorded.ts")).createRecordedFlow() });
+async function loadEval(): Promise<RegisterCommands> {
+  const { registerEval } = await import("./analytics/eval/command.ts");
+  return registerEval({ recordedFlow: async () => (await import("./proxy/handling/flow/recorded.ts")).createRecordedFlow() });
 }
 
 async function main(argv: readonly string[]): Promise<void> {

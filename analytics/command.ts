@@ -7,24 +7,14 @@ import { registerBacktest } from "./backtest/command.ts";
 import { registerBaseline } from "./baseline/command.ts";
 import { registerBlastRadius } from "./blast-radius/command.ts";
 import { analyticsConfigSchema } from "./config.ts";
-import { writeRows, type Row } from "./eval/rows.ts";
-import { scoreEventsFile, scoreSeriesFile } from "./eval/series.ts";
-import { scoreTextsFile } from "./eval/texts.ts";
-import { scoreTraceFiles, type RecordedFlow, type TraceFiles } from "./eval/traces.ts";
 import { createJobs } from "./jobs/index.ts";
 import { createRunLog } from "./schedule/run-log.ts";
 import { runJobsOver } from "./schedule/replay.ts";
 import { registerSequences } from "./sequences/command.ts";
 import { parseTime } from "./time-flag.ts";
 
-/** What the commands need of other parts, which the entry file hands in. */
-export interface AnalyticsDeps {
-  readonly recordedFlow: () => Promise<RecordedFlow>;
-}
-
-export const registerAnalytics = (deps: AnalyticsDeps): RegisterCommands => (program, context) => {
+export const registerAnalytics: RegisterCommands = (program, context) => {
   registerJobs(program, context);
-  registerEval(program, context, deps);
   registerBacktest(program, context);
   registerBlastRadius(program, context);
   registerBaseline(program, context);
@@ -76,40 +66,4 @@ function openStore(context: CommandContext) {
   const { url, username, password, database } = context.config().section("store", storeConfigSchema);
   const store = createStoreClient({ url, username, password, database, caller: "jobs" });
   return { store, log: createRunLog(store) };
-}
-
-function registerEval(program: Command, context: CommandContext, deps: AnalyticsDeps): void {
-  const evaluate = program.command("eval").description("scores files with the jobs' own detectors, without a store");
-  const write = async (rows: AsyncIterable<Row>, out: string): Promise<void> => {
-    const count = await writeRows(out, rows);
-    context.print(`${count} scores in ${out}`);
-  };
-  evaluate
-    .command("traces")
-    .description("agents' runs by the order of their calls, their arguments, and where these came from: one score a trace")
-    .requiredOption("--train <file>", "calls of benign traces (NDJSON, gzip'd or not)")
-    .requiredOption("--test <file>", "calls of the traces to score")
-    .requiredOption("--out <file>", "NDJSON {trace_id, score}")
-    .option("--train-outputs <file>", "what the calls returned, NDJSON {trace_id, seq, text}; by default x.outputs.ndjson beside x.ndjson, where there is one")
-    .option("--test-outputs <file>", "the same of the traces to score")
-    .addHelpText("after", "\nExample: signalbox eval traces --train banking.0.train.ndjson --test banking.0.test.ndjson --out scores.ndjson")
-    .action(async (options: TraceFiles & { out: string }) => write(scoreTraceFiles(options, await deps.recordedFlow()), options.out));
-  for (const [name, what, score] of [
-    ["series", "a series of values (series,timestamp,value)", scoreSeriesFile],
-    ["events", "denials (series,timestamp,total,denied) or latencies (series,timestamp,value)", scoreEventsFile],
-  ] as const) {
-    evaluate
-      .command(name)
-      .description(`${what}: one score a row`)
-      .requiredOption("--in <file>", "CSV or NDJSON, gzip'd or not")
-      .requiredOption("--out <file>", "NDJSON {series, timestamp, score}")
-      .action((options: { in: string; out: string }) => write(score(options.in), options.out));
-  }
-  evaluate
-    .command("texts")
-    .description("how instruction-shaped texts are, as results are scored: one score a text")
-    .requiredOption("--in <file>", "NDJSON {id, text}, gzip'd or not")
-    .requiredOption("--out <file>", "NDJSON {id, score}; 0.5 and more is taken for an instruction")
-    .addHelpText("after", "\nExample: signalbox eval texts --in texts.ndjson.gz --out scores.ndjson")
-    .action((options: { in: string; out: string }) => write(scoreTextsFile(options.in), options.out));
 }

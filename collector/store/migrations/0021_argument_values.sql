@@ -59,7 +59,8 @@ SELECT
     max(c.ts) AS last_at
 FROM calls AS c
 ARRAY JOIN arrayZip(c.arg_paths, c.arg_flow_scores) AS leaf
-WHERE c.method = 'tools/call' AND c.decision = 'allow' AND c.basis != 'imported'
+-- Of reads, which are most calls, only those with such an argument: that is all that is asked of them.
+WHERE c.method = 'tools/call' AND c.decision = 'allow' AND c.basis != 'imported' AND (c.effect != 'read' OR arrayExists(score -> score >= 0.05, c.arg_flow_scores))
 GROUP BY server, tool, effect, path, task_class, level;
 
 -- Bits that a call's arguments add to its task's score.

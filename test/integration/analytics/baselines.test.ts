@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { registerAnalytics } from "../../../analytics/command.ts";
-import { createRecordedFlow } from "../../../proxy/handling/flow/recorded.ts";
 import { analyticsConfigSchema, createJobs, runJobsOver } from "../../../analytics/index.ts";
 import type { EntityKind, Metric } from "../../../analytics/baseline/metrics.ts";
 import type { Baseline } from "../../../analytics/baseline/model.ts";
@@ -233,7 +232,7 @@ test("signalbox baseline says what is usual, from which data, since when and why
   const run = async (...args: string[]): Promise<string> => {
     const { context, lines } = commandContext(dir, t0 + 29 * day + 10 * hour);
     const program = new Command("signalbox").exitOverride().configureOutput({ writeErr: () => undefined });
-    registerAnalytics({ recordedFlow: async () => createRecordedFlow() })(program, context);
+    registerAnalytics(program, context);
     await program.parseAsync(["baseline", ...args], { from: "user" });
     return lines.join("\n");
   };

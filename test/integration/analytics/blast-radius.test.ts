@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readBlastRadius, type BlastRadius } from "../../../analytics/blast-radius/read.ts";
 import type { BlastQuestion } from "../../../analytics/blast-radius/question.ts";
 import { registerAnalytics } from "../../../analytics/command.ts";
-import { createRecordedFlow } from "../../../proxy/handling/flow/recorded.ts";
 import { createStoreClient, type Store } from "../../../collector/store/client.ts";
 import { commandContext } from "../../support/command-context.ts";
 import type { TestEngine } from "../../support/engine.ts";
@@ -235,7 +234,7 @@ describe("the command", () => {
   const run = async (...args: string[]): Promise<string[]> => {
     const { context, lines } = commandContext(dir, t0 + 100 * minute);
     const program = new Command("signalbox").exitOverride().configureOutput({ writeErr: () => undefined });
-    registerAnalytics({ recordedFlow: async () => createRecordedFlow() })(program, context);
+    registerAnalytics(program, context);
     await program.parseAsync(["blast-radius", ...args], { from: "user" });
     return lines;
   };

@@ -4,11 +4,13 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { registerAnalytics } from "../../../analytics/command.ts";
-import { createRecordedFlow } from "../../../proxy/handling/flow/recorded.ts";
+import { registerEval } from "../../../analytics/eval/command.ts";
 import { systemClock } from "../../../collector/kernel/clock.ts";
 import type { CommandContext } from "../../../collector/kernel/command.ts";
 import { loadConfig } from "../../../collector/kernel/config.ts";
 import { silentLogger } from "../../../collector/kernel/log.ts";
+import { createRecordedFlow } from "../../../proxy/handling/flow/recorded.ts";
+import { startEngine, type TestEngine } from "../../support/engine.ts";
 import type { TestEngine } from "../../support/engine.ts";
 import { startMigratedEngine } from "../../support/migrated-engine.ts";
 import { createStoreClient } from "../../../collector/store/client.ts";
@@ -46,7 +48,8 @@ async function run(...args: string[]): Promise<string[]> {
     ready: () => undefined,
   };
   const program = new Command("signalbox").exitOverride().configureOutput({ writeErr: () => undefined });
-  registerAnalytics({ recordedFlow: async () => createRecordedFlow() })(program, context);
+  registerAnalytics(program, context);
+  registerEval({ recordedFlow: async () => createRecordedFlow() })(program, context);
   await program.parseAsync(args, { from: "user" });
   return lines;
 }

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { registerAnalytics } from "../../../analytics/command.ts";
-import { createRecordedFlow } from "../../../proxy/handling/flow/recorded.ts";
 import { analyticsConfigSchema, createJobs, runJobsOver, type Finding } from "../../../analytics/index.ts";
 import { systemClock } from "../../../collector/kernel/clock.ts";
 import type { CommandContext } from "../../../collector/kernel/command.ts";
@@ -252,7 +251,7 @@ async function run(...args: string[]): Promise<string> {
   const lines: string[] = [];
   const context: CommandContext = { config: () => loadConfig({ cwd: dir, env: {} }), clock: systemClock, env: {}, logger: () => silentLogger, print: (line) => void lines.push(line), untilStopped: async () => undefined, ready: () => undefined };
   const program = new Command("signalbox").exitOverride().configureOutput({ writeErr: () => undefined });
-  registerAnalytics({ recordedFlow: async () => createRecordedFlow() })(program, context);
+  registerAnalytics(program, context);
   await program.parseAsync(["sequences", ...args], { from: "user" });
   return lines.join("\n");
 }
