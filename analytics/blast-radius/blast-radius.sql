@@ -5,13 +5,16 @@
 --   has (total); the sums over their calls (a record may be of many), writes, and uncertain_writes, where no answer came or
 --   no effect is declared; depth and deepest; from edge to outcome: of the call that was reached first; owner, contact and
 --   lifecycle: the newest that the registry said of a server. Servers by their writes, the others in the order of the ways
--- scans: calls from the first seed on, 16 columns three times and twice more a step of depth; registry_servers
+-- scans: calls from the first seed on, 26 columns once, and twice more a step of depth 14 columns of what wrote or read; registry_servers
 SELECT
     reached.*, known.owner AS owner, known.contact AS contact, known.lifecycle AS lifecycle
 FROM
 (
     SELECT
-        level, name, total, records, calls, seeds, pieces_of_work, second_order_pieces, servers, agents, principals, data_domains, tiers, versions,
+        level, name,
+        -- Calls and writes that are beyond the most have no row of their own.
+        multiIf(level = 'call', max(records) OVER (), level = 'write', max(changing) OVER (), toUInt32(count() OVER (PARTITION BY level))) AS total,
+        records, calls, seeds, pieces_of_work, second_order_pieces, servers, agents, principals, data_domains, tiers, versions,
         owners, writes, uncertain_writes, not_allowed, first_at, last_at, first.1 AS depth, deepest, first.2 AS edge, first.3 AS via,
         first.4 AS named, first.5 AS call_id, first.6 AS piece, first.7 AS agent, first.8 AS principal, first.9 AS server,
         first.10 AS server_version, first.11 AS method, first.12 AS target, first.13 AS effect, first.14 AS decision, first.15 AS outcome,
@@ -21,41 +24,77 @@ FROM
         SELECT
             part.1 AS level,
             part.2 AS name,
-            toUInt32(count() OVER (PARTITION BY level)) AS total,
-            toUInt32(count()) AS records,
-            sum(b.attempts) AS calls,
-            sumIf(b.attempts, b.edge = 'seed') AS seeds,
-            toUInt32(uniqExact(b.piece)) AS pieces_of_work,
-            toUInt32(uniqExact(b.piece) - uniqExactIf(b.piece, b.depth = 0)) AS second_order_pieces,
-            toUInt32(uniqExactIf(b.server, b.server != '')) AS servers,
-            arraySort(groupUniqArray(100)(toString(b.agent))) AS agents,
-            arraySort(groupUniqArrayIf(100)(toString(b.principal), b.principal != '')) AS principals,
-            arraySort(groupUniqArrayArray(100)(b.data_domains)) AS data_domains,
-            arraySort(groupUniqArrayIf(toString(b.risk_tier), b.risk_tier != '')) AS tiers,
-            arraySort(groupUniqArrayIf(20)(toString(b.server_version), b.server_version != '')) AS versions,
-            arraySort(groupUniqArrayIf(20)(toString(b.owner), b.owner != '')) AS owners,
-            sumIf(b.attempts, b.wrote) AS writes,
-            sumIf(b.attempts, b.may_have_written) AS uncertain_writes,
-            sumIf(b.attempts, b.decision != 'allow') AS not_allowed,
-            min(b.ts) AS first_at,
-            max(b.ts) AS last_at,
-            max(b.depth) AS deepest,
-            argMin(
-                (
-                    b.depth, b.edge, b.via, b.named, b.call_id, b.piece, b.agent, b.principal, b.server, b.server_version, b.method,
-                    multiIf(b.tool != '', toString(b.tool), b.prompt != '', toString(b.prompt), b.resource_uri), b.effect, b.decision, b.outcome,
-                    b.wrote, b.may_have_written
-                ),
-                (b.depth, b.ts, b.seq)
-            ) AS first,
-            min((b.depth, b.ts, b.seq)) AS place
-        FROM blast_radius_from(
-            call_id = {call_id:String}, server = {server:String}, version = {version:String}, agent = {agent:String}, credential = {credential:String},
-            since = {since:String}, until = {until:String}, depth = {depth:UInt8}
-        ) AS b
+            toUInt32(sum(g.n)) AS records,
+            toUInt32(sum(g.changes)) AS changing,
+            sum(g.calls_made) AS calls,
+            sum(g.of_seeds) AS seeds,
+            toUInt32(uniqExact(g.in_piece)) AS pieces_of_work,
+            toUInt32(uniqExact(g.in_piece) - uniqExactIf(g.in_piece, g.place.1 = 0)) AS second_order_pieces,
+            toUInt32(uniqExactIf(g.at_server, g.at_server != '')) AS servers,
+            arraySort(groupUniqArrayArray(100)(g.by_agents)) AS agents,
+            arraySort(groupUniqArrayArray(100)(g.by_principals)) AS principals,
+            arraySort(groupUniqArrayArray(100)(g.in_domains)) AS data_domains,
+            arraySort(groupUniqArrayArray(g.of_tiers)) AS tiers,
+            arraySort(groupUniqArrayArray(20)(g.of_versions)) AS versions,
+            arraySort(groupUniqArrayArray(20)(g.of_owners)) AS owners,
+            sum(g.calls_wrote) AS writes,
+            sum(g.calls_uncertain) AS uncertain_writes,
+            sum(g.calls_refused) AS not_allowed,
+            min(g.earliest) AS first_at,
+            max(g.latest) AS last_at,
+            max(g.deepest) AS deepest,
+            argMin(g.first, g.place) AS first,
+            min(g.place) AS place
+        FROM
+        (
+            -- Each call is gone through once here, and what comes of it is put together for the levels.
+            SELECT
+                b.piece AS in_piece,
+                toString(b.server) AS at_server,
+                if(b.place_number <= {most:UInt32}, b.call_id, '') AS shown_call,
+                if(b.changed AND b.change_number <= {most:UInt32}, b.call_id, '') AS shown_write,
+                count() AS n,
+                countIf(b.changed) AS changes,
+                sum(b.attempts) AS calls_made,
+                sumIf(b.attempts, b.edge = 'seed') AS of_seeds,
+                groupUniqArray(100)(toString(b.agent)) AS by_agents,
+                groupUniqArrayIf(100)(toString(b.principal), b.principal != '') AS by_principals,
+                groupUniqArrayArray(100)(b.data_domains) AS in_domains,
+                groupUniqArrayIf(toString(b.risk_tier), b.risk_tier != '') AS of_tiers,
+                groupUniqArrayIf(20)(toString(b.server_version), b.server_version != '') AS of_versions,
+                groupUniqArrayIf(20)(toString(b.owner), b.owner != '') AS of_owners,
+                sumIf(b.attempts, b.wrote) AS calls_wrote,
+                sumIf(b.attempts, b.may_have_written) AS calls_uncertain,
+                sumIf(b.attempts, b.decision != 'allow') AS calls_refused,
+                min(b.ts) AS earliest,
+                max(b.ts) AS latest,
+                max(b.depth) AS deepest,
+                argMin(
+                    (
+                        b.depth, b.edge, b.via, b.named, b.call_id, b.piece, b.agent, b.principal, b.server, b.server_version, b.method,
+                        multiIf(b.tool != '', toString(b.tool), b.prompt != '', toString(b.prompt), b.resource_uri), b.effect, b.decision, b.outcome,
+                        b.wrote, b.may_have_written
+                    ),
+                    (b.depth, b.ts, b.seq)
+                ) AS first,
+                min((b.depth, b.ts, b.seq)) AS place
+            FROM
+            (
+                SELECT
+                    *,
+                    wrote OR may_have_written AS changed,
+                    row_number() OVER (ORDER BY depth, ts, seq, call_id) AS place_number,
+                    sum(changed) OVER (ORDER BY depth, ts, seq, call_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS change_number
+                FROM blast_radius_from(
+                    call_id = {call_id:String}, server = {server:String}, version = {version:String}, agent = {agent:String}, credential = {credential:String},
+                    since = {since:String}, until = {until:String}, depth = {depth:UInt8}
+                )
+            ) AS b
+            GROUP BY in_piece, at_server, shown_call, shown_write
+        ) AS g
         ARRAY JOIN arrayFilter(
             p -> p.1 != '',
-            [('all', ''), (if(b.server = '', '', 'server'), toString(b.server)), ('piece', b.piece), (if(b.wrote OR b.may_have_written, 'write', ''), b.call_id), ('call', b.call_id)]
+            [('all', ''), (if(g.at_server = '', '', 'server'), g.at_server), ('piece', g.in_piece), (if(g.shown_write = '', '', 'write'), g.shown_write), (if(g.shown_call = '', '', 'call'), g.shown_call)]
         ) AS part
         GROUP BY level, name
     )
