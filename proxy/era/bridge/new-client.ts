@@ -1,9 +1,9 @@
 import { isObject, type JsonObject } from "../../transport/envelope.ts";
-import { INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND } from "../../transport/rpc-error.ts";
+import { INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, NO_COMMON_ERA, OVERLOADED } from "../../transport/rpc-error.ts";
 import { CLIENT_CAPABILITIES_KEY, CLIENT_INFO_KEY, LOG_LEVEL_KEY, SUBSCRIPTION_ID_KEY, metaOf } from "../classify.ts";
 import { URL_ELICITATION_REQUIRED, isQuestion, mayAsk, mayBeAskedAbout, pagesToVisit } from "./questions.ts";
 import { bridgeInfo, clientCapabilities, discoverResult, isLevel, isLogged, isOfTasks, legacyParams, legacyRevisions, modernResult, onlyLegacy } from "./revisions.ts";
-import { BRIDGE_FULL, NO_COMMON_ERA, answerTo, errorTo, isNotification, isRequest, newStep, objectOf, type EraBridge, type Step } from "./step.ts";
+import { BEGUN_AGAIN, answerTo, errorTo, isNotification, isRequest, newStep, objectOf, type EraBridge, type Step } from "./step.ts";
 
 /** How long a call waits for its client to come back with answers, and a question for a call to be asked with. */
 const SUSPENDED_MS = 10 * 60_000;
@@ -78,7 +78,7 @@ export class NewClientBridge implements EraBridge {
     if (this.#phase === "new" && isRequest(message)) this.#begin(message, step);
     if (this.#phase !== "beginning") this.#take(message, nowMs, step);
     else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(message);
-    else if (isRequest(message)) step.toClient.push(errorTo(message.id, BRIDGE_FULL, "Too many requests wait for the server's session to begin."));
+    else if (isRequest(message)) step.toClient.push(errorTo(message.id, OVERLOADED, "Too many requests wait for the server's session to begin."));
     return step;
   }
 
@@ -310,6 +310,8 @@ export class NewClientBridge implements EraBridge {
   #notified(message: JsonObject, step: Step): void {
     const params = objectOf(message.params);
     switch (message.method) {
+      case BEGUN_AGAIN:
+        return this.#beginAgain(step);
       case "notifications/progress":
         return this.#progress(message, params, step);
       case "notifications/message":
@@ -325,6 +327,12 @@ export class NewClientBridge implements EraBridge {
       case "notifications/resources/list_changed":
         return this.#changed(String(message.method), params, (filter) => filter.resourcesListChanged === true, step);
     }
+  }
+
+  /** What the server knew of the session it has to be told anew. */
+  #beginAgain(step: Step): void {
+    this.#logLevel = "";
+    for (const uri of this.#subscriptions.keys()) this.#own("resources/subscribe", { uri }, step);
   }
 
   #progress(message: JsonObject, params: JsonObject, step: Step): void {

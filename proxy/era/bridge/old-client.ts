@@ -1,9 +1,9 @@
-import { INVALID_REQUEST, METHOD_NOT_FOUND } from "../../transport/rpc-error.ts";
+import { INVALID_REQUEST, METHOD_NOT_FOUND, NOT_BRIDGEABLE, NO_COMMON_ERA } from "../../transport/rpc-error.ts";
 import { isObject, type JsonObject } from "../../transport/envelope.ts";
 import { SUBSCRIPTION_ID_KEY, isModernVersion } from "../classify.ts";
 import { isQuestion, mayAsk, mayBeAskedAbout } from "./questions.ts";
 import { clientCapabilities, initializeResult, isLevel, isOfTasks, legacyResult, modernParams, serverCapabilities } from "./revisions.ts";
-import { NOT_BRIDGEABLE, NO_COMMON_ERA, answerTo, errorTo, isNotification, isRequest, newStep, objectOf, type EraBridge, type Step } from "./step.ts";
+import { answerTo, errorTo, isNotification, isRequest, newStep, objectOf, type EraBridge, type Step } from "./step.ts";
 
 /** How often a server may ask about one call before it is taken for one that never has enough. */
 const MAX_ROUNDS = 8;
