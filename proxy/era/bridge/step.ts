@@ -39,4 +39,11 @@ export function errorTo(id: unknown, code: number, message: string, data?: unkno
 export const isRequest = (message: JsonObject): boolean => typeof message.method === "string" && message.id !== undefined;
 export const isNotification = (message: JsonObject): boolean => typeof message.method === "string" && message.id === undefined;
 
+const INTERNAL_ERROR = -32603;
+const MAX_QUOTED = 300;
+
+/** What a stranger wrote where a text belongs, as far as it is one and for as long as anybody would read it. */
+export const quoted = (value: unknown, otherwise: string): string => (typeof value === "string" ? value.slice(0, MAX_QUOTED) : otherwise);
+export const codeOf = (value: unknown): number => (Number.isInteger(value) ? (value as number) : INTERNAL_ERROR);
+
 export const objectOf = (value: unknown): JsonObject => (isObject(value) ? value : {});
