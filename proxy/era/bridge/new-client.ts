@@ -1,9 +1,9 @@
 import { isObject, type JsonObject } from "../../transport/envelope.ts";
-import { INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND } from "../../transport/rpc-error.ts";
+import { INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, NO_COMMON_ERA, OVERLOADED } from "../../transport/rpc-error.ts";
 import { CLIENT_CAPABILITIES_KEY, CLIENT_INFO_KEY, LOG_LEVEL_KEY, SUBSCRIPTION_ID_KEY, metaOf } from "../classify.ts";
 import { URL_ELICITATION_REQUIRED, isQuestion, mayAsk, mayBeAskedAbout, pagesToVisit } from "./questions.ts";
 import { bridgeInfo, clientCapabilities, discoverResult, isLevel, isLogged, isOfTasks, legacyParams, legacyRevisions, modernResult, onlyLegacy } from "./revisions.ts";
-import { BRIDGE_FULL, NO_COMMON_ERA, answerTo, errorTo, isNotification, isRequest, newStep, objectOf, type EraBridge, type Step } from "./step.ts";
+import { BEGUN_AGAIN, answerTo, codeOf, errorTo, isNotification, isRequest, newStep, objectOf, quoted, type EraBridge, type Step } from "./step.ts";
 
 /** How long a call waits for its client to come back with answers, and a question for a call to be asked with. */
 const SUSPENDED_MS = 10 * 60_000;
@@ -78,13 +78,13 @@ export class NewClientBridge implements EraBridge {
     if (this.#phase === "new" && isRequest(message)) this.#begin(message, step);
     if (this.#phase !== "beginning") this.#take(message, nowMs, step);
     else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(message);
-    else if (isRequest(message)) step.toClient.push(errorTo(message.id, BRIDGE_FULL, "Too many requests wait for the server's session to begin."));
+    else if (isRequest(message)) step.toClient.push(errorTo(message.id, OVERLOADED, "Too many requests wait for the server's session to begin."));
     return step;
   }
 
   fromServer(message: JsonObject, nowMs: number): Step {
     const step = newStep();
-    if (isRequest(message)) this.#asked({ serverId: message.id, method: String(message.method), params: message.params }, nowMs, step);
+    if (isRequest(message)) this.#asked({ serverId: message.id, method: message.method as string, params: message.params }, nowMs, step);
     else if (isNotification(message)) this.#notified(message, step);
     else if (message.id === INITIALIZE) this.#begun(message, nowMs, step);
     else this.#answered(message, nowMs, step);
@@ -115,9 +115,9 @@ export class NewClientBridge implements EraBridge {
     const waiting = this.#waiting.splice(0);
     const { result, error } = message;
     const revision = objectOf(result).protocolVersion;
-    if (!isObject(result) || !legacyRevisions.includes(String(revision))) {
+    if (!isObject(result) || !legacyRevisions.includes(revision as string)) {
       this.#phase = "failed";
-      this.#server = { why: `The server speaks neither protocol era: ${String(objectOf(error).message ?? "initialize has no usable answer")}` };
+      this.#server = { why: `The server speaks neither protocol era: ${quoted(objectOf(error).message, "initialize has no usable answer")}` };
     } else {
       this.#phase = "begun";
       this.#server = result;
@@ -135,7 +135,7 @@ export class NewClientBridge implements EraBridge {
   #request(message: JsonObject, nowMs: number, step: Step): void {
     const { id, method } = message as { id: unknown; method: string };
     const params = objectOf(message.params);
-    if (this.#phase === "failed") return void step.toClient.push(errorTo(id, NO_COMMON_ERA, String(this.#server.why)));
+    if (this.#phase === "failed") return void step.toClient.push(errorTo(id, NO_COMMON_ERA, this.#server.why as string));
     if (method === "server/discover") return void step.toClient.push(answerTo(id, discoverResult(this.#server)));
     if (method === "subscriptions/listen") return this.#listen(id, objectOf(params.notifications), step);
     if (onlyLegacy.has(method) || isOfTasks(method)) return void step.toClient.push(errorTo(id, METHOD_NOT_FOUND, isOfTasks(method) ? "Tasks are not bridged between protocol eras." : "Method not found"));
@@ -227,7 +227,7 @@ export class NewClientBridge implements EraBridge {
     this.#end(call, step);
     if (error === null) return void step.toClient.push(answerTo(call.clientId, modernResult(call.method, objectOf(message.result), this.#server.serverInfo)));
     const { code } = error;
-    step.toClient.push(errorTo(call.clientId, code === RESOURCE_NOT_FOUND ? INVALID_PARAMS : code === URL_ELICITATION_REQUIRED ? INVALID_REQUEST : Number(code), String(error.message ?? ""), error.data));
+    step.toClient.push(errorTo(call.clientId, code === RESOURCE_NOT_FOUND ? INVALID_PARAMS : code === URL_ELICITATION_REQUIRED ? INVALID_REQUEST : codeOf(code), typeof error.message === "string" ? error.message : "", error.data));
   }
 
   #visitFirst(call: Call, pages: readonly JsonObject[], nowMs: number, step: Step): void {
@@ -310,6 +310,8 @@ export class NewClientBridge implements EraBridge {
   #notified(message: JsonObject, step: Step): void {
     const params = objectOf(message.params);
     switch (message.method) {
+      case BEGUN_AGAIN:
+        return this.#beginAgain(step);
       case "notifications/progress":
         return this.#progress(message, params, step);
       case "notifications/message":
@@ -317,14 +319,20 @@ export class NewClientBridge implements EraBridge {
       case "notifications/cancelled":
         return this.#withdrawn(params.requestId);
       case "notifications/resources/updated":
-        return this.#changed(String(message.method), params, (filter) => urisOf(filter).includes(String(params.uri)), step);
+        return this.#changed(message.method, params, (filter) => urisOf(filter).includes(params.uri as string), step);
       case "notifications/tools/list_changed":
-        return this.#changed(String(message.method), params, (filter) => filter.toolsListChanged === true, step);
+        return this.#changed(message.method, params, (filter) => filter.toolsListChanged === true, step);
       case "notifications/prompts/list_changed":
-        return this.#changed(String(message.method), params, (filter) => filter.promptsListChanged === true, step);
+        return this.#changed(message.method, params, (filter) => filter.promptsListChanged === true, step);
       case "notifications/resources/list_changed":
-        return this.#changed(String(message.method), params, (filter) => filter.resourcesListChanged === true, step);
+        return this.#changed(message.method, params, (filter) => filter.resourcesListChanged === true, step);
     }
+  }
+
+  /** What the server knew of the session it has to be told anew. */
+  #beginAgain(step: Step): void {
+    this.#logLevel = "";
+    for (const uri of this.#subscriptions.keys()) this.#own("resources/subscribe", { uri }, step);
   }
 
   #progress(message: JsonObject, params: JsonObject, step: Step): void {

@@ -1,9 +1,9 @@
-import { INVALID_REQUEST, METHOD_NOT_FOUND } from "../../transport/rpc-error.ts";
+import { INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, NOT_BRIDGEABLE, NO_COMMON_ERA } from "../../transport/rpc-error.ts";
 import { isObject, type JsonObject } from "../../transport/envelope.ts";
 import { SUBSCRIPTION_ID_KEY, isModernVersion } from "../classify.ts";
 import { isQuestion, mayAsk, mayBeAskedAbout } from "./questions.ts";
 import { clientCapabilities, initializeResult, isLevel, isOfTasks, legacyResult, modernParams, serverCapabilities } from "./revisions.ts";
-import { NOT_BRIDGEABLE, NO_COMMON_ERA, answerTo, errorTo, isNotification, isRequest, newStep, objectOf, type EraBridge, type Step } from "./step.ts";
+import { answerTo, codeOf, errorTo, isNotification, isRequest, newStep, objectOf, quoted, type EraBridge, type Step } from "./step.ts";
 
 /** How often a server may ask about one call before it is taken for one that never has enough. */
 const MAX_ROUNDS = 8;
@@ -18,6 +18,13 @@ interface Client {
   readonly capabilities: JsonObject;
 }
 
+/** The client's `initialize`, while the server is asked. */
+interface Initializing {
+  readonly clientId: unknown;
+  readonly serverId: number;
+  readonly asked: unknown;
+}
+
 /** A call of the client's, through all its rounds. */
 interface Call {
   readonly clientId: unknown;
@@ -26,7 +33,7 @@ interface Call {
   rounds: number;
   /** While the client is being asked: what the server gets back beside the answers. */
   requestState: unknown;
-  responses: JsonObject;
+  readonly responses: Map<string, JsonObject>;
   unanswered: number;
 }
 
@@ -44,7 +51,7 @@ interface Listening {
  */
 export class OldClientBridge implements EraBridge {
   #client: Client | null = null;
-  #initializing: { readonly clientId: unknown; readonly serverId: number; readonly asked: unknown } | null = null;
+  #initializing: Initializing | null = null;
   #capabilities: JsonObject = {};
   #logLevel: string | undefined;
   #lastId = 0;
@@ -95,7 +102,7 @@ export class OldClientBridge implements EraBridge {
         return this.#subscribe(id, method === "resources/subscribe", params.uri, step);
       default:
         if (isOfTasks(method)) return void step.toClient.push(errorTo(id, METHOD_NOT_FOUND, "Tasks are not bridged between protocol eras."));
-        this.#call({ clientId: id, method, params, rounds: 0, requestState: undefined, responses: {}, unanswered: 0 }, {}, step);
+        this.#call({ clientId: id, method, params, rounds: 0, requestState: undefined, responses: new Map(), unanswered: 0 }, {}, step);
     }
   }
 
@@ -147,40 +154,40 @@ export class OldClientBridge implements EraBridge {
 
   /** The client's answer to one of the questions. With the last one the call is made again. */
   #answered(message: JsonObject, step: Step): void {
-    const asked = this.#questions.get(String(message.id));
+    const id = message.id as string;
+    const asked = this.#questions.get(id);
     if (!asked) return;
-    this.#questions.delete(String(message.id));
+    this.#questions.delete(id);
     const { call, key, method } = asked;
     const answer = isObject(message.result) ? message.result : method === "elicitation/create" ? { action: "cancel" } : null;
     if (answer === null) {
       this.#withdraw(call, step);
-      return void step.toClient.push(errorTo(call.clientId, NOT_BRIDGEABLE, `The client did not answer the server's request ${method}: ${String(objectOf(message.error).message ?? "no reason given")}`));
+      return void step.toClient.push(errorTo(call.clientId, NOT_BRIDGEABLE, `The client did not answer the server's request ${method}: ${quoted(objectOf(message.error).message, "no reason given")}`));
     }
-    call.responses[key] = answer;
+    call.responses.set(key, answer);
     if (--call.unanswered > 0) return;
     const { responses, requestState } = call;
-    this.#call(call, { inputResponses: responses, ...(requestState === undefined ? {} : { requestState }) }, step);
+    this.#call(call, { inputResponses: Object.fromEntries(responses), ...(requestState === undefined ? {} : { requestState }) }, step);
   }
 
   #response(message: JsonObject, nowMs: number, step: Step): void {
     const id = message.id as number;
-    if (this.#initializing?.serverId === id) return this.#discovered(message, step);
-    if (this.#listening?.serverId === id) return this.#listenEnded(message, nowMs, step);
+    if (this.#initializing !== null && this.#initializing.serverId === id) return this.#discovered(this.#initializing, message, step);
+    if (this.#listening !== null && this.#listening.serverId === id) return this.#listenEnded(this.#listening, message, nowMs, step);
     const call = this.#calls.get(id);
     if (!call) return;
     this.#calls.delete(id);
     if (!isObject(message.result)) return void step.toClient.push({ message: { ...message, id: call.clientId } });
     const { resultType = "complete" } = message.result;
     if (resultType === "complete") return void step.toClient.push(answerTo(call.clientId, legacyResult(message.result)));
-    const fault = resultType === "input_required" ? this.#ask(call, message.result, step) : `The server answered with a result of the type ${String(resultType)}, which the client's protocol revision does not have.`;
+    const fault = resultType === "input_required" ? this.#ask(call, message.result, step) : `The server answered with a result of the type ${quoted(resultType, "?")}, which the client's protocol revision does not have.`;
     if (fault !== null) step.toClient.push(errorTo(call.clientId, NOT_BRIDGEABLE, fault));
   }
 
-  #discovered({ result, error }: JsonObject, step: Step): void {
-    const { clientId, asked } = this.#initializing!;
+  #discovered({ clientId, asked }: Initializing, { result, error }: JsonObject, step: Step): void {
     const versions = objectOf(result).supportedVersions;
     if (!isObject(result) || !Array.isArray(versions) || !versions.some(isModernVersion)) {
-      return void step.toClient.push(errorTo(clientId, NO_COMMON_ERA, `The server speaks neither protocol era: ${String(objectOf(error).message ?? "server/discover has no usable answer")}`));
+      return void step.toClient.push(errorTo(clientId, NO_COMMON_ERA, `The server speaks neither protocol era: ${quoted(objectOf(error).message, "server/discover has no usable answer")}`));
     }
     this.#initializing = null;
     this.#capabilities = serverCapabilities(result.capabilities);
@@ -194,9 +201,9 @@ export class OldClientBridge implements EraBridge {
     const asked = Object.entries(objectOf(inputRequests));
     if (asked.length === 0 && typeof requestState !== "string") return "The server asks for input and does not say which.";
     const refused = asked.find(([, request]) => !isObject(request) || !isQuestion(request.method) || !mayAsk(this.#client!.capabilities, request.method, request.params));
-    if (refused) return `The server asks for ${String(objectOf(refused[1]).method)}, which the client does not support.`;
+    if (refused) return `The server asks for ${quoted(objectOf(refused[1]).method, "something")}, which the client does not support.`;
     call.requestState = requestState;
-    call.responses = {};
+    call.responses.clear();
     call.unanswered = asked.length;
     // Nothing to ask: the server only wants to be called again.
     if (asked.length === 0) return this.#call(call, { requestState }, step), null;
@@ -212,8 +219,9 @@ export class OldClientBridge implements EraBridge {
   #subscribe(id: unknown, on: boolean, uri: unknown, step: Step): void {
     if (objectOf(this.#capabilities.resources).subscribe !== true) return void step.toClient.push(errorTo(id, METHOD_NOT_FOUND, "The server has no subscriptions to resources."));
     if (on && this.#subscribed.size >= MAX_SUBSCRIPTIONS) return void step.toClient.push(errorTo(id, INVALID_REQUEST, `A session has at most ${MAX_SUBSCRIPTIONS} subscriptions.`));
-    if (on) this.#subscribed.add(String(uri));
-    else this.#subscribed.delete(String(uri));
+    if (typeof uri !== "string") return void step.toClient.push(errorTo(id, INVALID_PARAMS, "params.uri must be a string"));
+    if (on) this.#subscribed.add(uri);
+    else this.#subscribed.delete(uri);
     this.#listen(step);
     if (on && this.#listening !== null) this.#listening.waiting.push(id);
     else step.toClient.push(answerTo(id, {}));
@@ -234,11 +242,10 @@ export class OldClientBridge implements EraBridge {
     if (before !== null) this.#cancel(before.serverId, step);
   }
 
-  #listenEnded({ error }: JsonObject, nowMs: number, step: Step): void {
-    const { waiting } = this.#listening!;
+  #listenEnded({ waiting }: Listening, { error }: JsonObject, nowMs: number, step: Step): void {
     this.#listening = null;
     const { code, message } = objectOf(error);
-    for (const id of waiting) step.toClient.push(errorTo(id, Number(code ?? NOT_BRIDGEABLE), String(message ?? "The server ended the subscription.")));
+    for (const id of waiting) step.toClient.push(errorTo(id, code === undefined ? NOT_BRIDGEABLE : codeOf(code), quoted(message, "The server ended the subscription.")));
     if (code === METHOD_NOT_FOUND) return;
     this.#listenAtMs = nowMs + this.#listenWaitMs;
     this.#listenWaitMs = Math.min(this.#listenWaitMs * 2, LONGEST_LISTEN_AGAIN_MS);

@@ -82,7 +82,7 @@ const levels: readonly string[] = ["debug", "info", "notice", "warning", "error"
 
 /** Whether a message of `level` is for somebody who asked for `wanted` and above; a level that nobody knows is. */
 export function isLogged(level: unknown, wanted: string): boolean {
-  const at = levels.indexOf(String(level));
+  const at = levels.indexOf(level as string);
   return at < 0 || at >= levels.indexOf(wanted);
 }
 export const isLevel = (level: unknown): level is string => typeof level === "string" && levels.includes(level);

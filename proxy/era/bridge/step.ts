@@ -25,12 +25,8 @@ export interface EraBridge {
   tick(nowMs: number): Step;
 }
 
-/** The server speaks the other era neither: not a word of it can be bridged. By its first three digits HTTP 421. */
-export const NO_COMMON_ERA = 42101;
-/** A call that a bridge can't carry on with: its server asks for what the client's revision has no word for. */
-export const NOT_BRIDGEABLE = 50202;
-/** A bridge that has as much to remember as it may. */
-export const BRIDGE_FULL = 50304;
+/** Said by the connection to a server, as if the server did: it had lost the session, and another one stands in its place. */
+export const BEGUN_AGAIN = "notifications/signalbox/begun_again";
 
 export const newStep = (): Step => ({ toServer: [], toClient: [] });
 
@@ -42,5 +38,12 @@ export function errorTo(id: unknown, code: number, message: string, data?: unkno
 
 export const isRequest = (message: JsonObject): boolean => typeof message.method === "string" && message.id !== undefined;
 export const isNotification = (message: JsonObject): boolean => typeof message.method === "string" && message.id === undefined;
+
+const INTERNAL_ERROR = -32603;
+const MAX_QUOTED = 300;
+
+/** What a stranger wrote where a text belongs, as far as it is one and for as long as anybody would read it. */
+export const quoted = (value: unknown, otherwise: string): string => (typeof value === "string" ? value.slice(0, MAX_QUOTED) : otherwise);
+export const codeOf = (value: unknown): number => (Number.isInteger(value) ? (value as number) : INTERNAL_ERROR);
 
 export const objectOf = (value: unknown): JsonObject => (isObject(value) ? value : {});

@@ -24,6 +24,8 @@ export interface BridgeOptions {
   readonly write: (line: Buffer | string) => Promise<void>;
   /** Says something to the person behind the client. Never a payload. */
   readonly tell: (text: string) => void;
+  /** The server had lost the session, and another stands in its place: what the server knew of the first is gone. */
+  readonly begunAgain?: () => void;
 }
 
 /** One message as it came, and the headers of what brought it that the proxy is to see: who sends it. */
@@ -47,6 +49,7 @@ export class ClientBridge {
   readonly #endpoint: Endpoint;
   readonly #write: BridgeOptions["write"];
   readonly #tell: BridgeOptions["tell"];
+  readonly #begunAgain: BridgeOptions["begunAgain"];
   readonly #inFlight = new Map<string, InFlight>();
   readonly #params = new ParamHeaders();
   readonly #closing = new AbortController();
@@ -57,10 +60,11 @@ export class ClientBridge {
   #beginning: Promise<boolean> | null = null;
   #stream: AbortController | null = null;
 
-  constructor({ endpoint, write, tell }: BridgeOptions) {
+  constructor({ endpoint, write, tell, begunAgain }: BridgeOptions) {
     this.#endpoint = endpoint;
     this.#write = write;
     this.#tell = tell;
+    this.#begunAgain = begunAgain;
   }
 
   /**
@@ -252,6 +256,7 @@ export class ClientBridge {
       if (this.#initialized) await drain(await this.#post(this.#initialized, signal));
       this.#tell("the server had lost the session; it was begun again, without what the server knew of it");
       void this.#listen(initialize.headers);
+      this.#begunAgain?.();
       return true;
     } catch (error) {
       this.#tell(`the server had lost the session, and another could not be begun: ${reasonOf(error)}`);

@@ -1,6 +1,7 @@
-import { NO_COMMON_ERA, objectOf, type EraBridge, type Step } from "../../era/bridge/step.ts";
+import { objectOf, type EraBridge, type Step } from "../../era/bridge/step.ts";
 import type { Clock } from "../../../collector/kernel/clock.ts";
 import { parseMessage, toJson } from "../../transport/envelope.ts";
+import { NO_COMMON_ERA } from "../../transport/rpc-error.ts";
 import type { CallHeaders } from "./child.ts";
 import type { Between } from "./launcher.ts";
 
@@ -11,16 +12,14 @@ const TICK_MS = 500;
 export function between(createBridge: () => EraBridge, clock: Clock): Between {
   return (open, onMessage) => {
     const bridge = createBridge();
-    let headers: CallHeaders | undefined;
     const child = open((message) => void perform(bridge.fromServer(message, clock.nowMs())));
     const ticking = setInterval(() => perform(bridge.tick(clock.nowMs())), TICK_MS).unref();
     void child.exited.then(() => clearInterval(ticking));
 
-    function perform({ toServer, toClient, tickInMs }: Step): boolean {
+    function perform({ toServer, toClient, tickInMs }: Step, headers?: CallHeaders): boolean {
       let sent = true;
       // A little later than asked: a clock that counts milliseconds may be one behind the timer.
       if (tickInMs !== undefined) setTimeout(() => perform(bridge.tick(clock.nowMs())), tickInMs + 2).unref();
-      // Whatever the server is told anew is told with the credential that the last message brought.
       for (const message of toServer) sent = child.send(toJson(message, false), headers) && sent;
       for (const { message, about } of toClient) {
         onMessage(message, about);
@@ -33,10 +32,9 @@ export function between(createBridge: () => EraBridge, clock: Clock): Between {
     return {
       exited: child.exited,
       started: child.started,
-      send(text, with_) {
-        if (with_ !== undefined) headers = with_;
+      send(text, headers) {
         const parsed = parseMessage(Buffer.from(text));
-        return parsed.ok && perform(bridge.fromClient(parsed.message.body, clock.nowMs()));
+        return parsed.ok && perform(bridge.fromClient(parsed.message.body, clock.nowMs()), headers);
       },
       stop: () => child.stop(),
     };

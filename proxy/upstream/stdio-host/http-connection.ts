@@ -3,8 +3,9 @@ import type { Logger } from "../../../collector/kernel/log.ts";
 import { isObject, type JsonObject } from "../../transport/envelope.ts";
 import { ClientBridge } from "../../transport/bridge/client-bridge.ts";
 import { endpointOf, type Endpoint } from "../../transport/bridge/endpoint.ts";
-import { UPSTREAM_FAILED, errorBody } from "../../transport/rpc-error.ts";
-import type { CallHeaders, Child } from "./child.ts";
+import { BEGUN_AGAIN } from "../../era/bridge/step.ts";
+import { CREDENTIAL_REFUSED, UPSTREAM_FAILED, errorBody } from "../../transport/rpc-error.ts";
+import type { Child } from "./child.ts";
 
 export interface HttpConnectionOptions {
   readonly url: URL;
@@ -16,17 +17,16 @@ export interface HttpConnectionOptions {
 const CONNECT_TIMEOUT_MS = 5000;
 /** Messages that the server has not taken yet. */
 const MAX_WAITING = 1024;
-/** What the proxy's own credential is refused with. Its remedy is the worker's, which sees the status 401 of it. */
-export const CREDENTIAL_REFUSED = 40102;
 
 /** A server over Streamable HTTP, of either era, as if it were a child: it is spoken to in messages alone. */
 export function openHttp({ url, headers, onMessage, logger }: HttpConnectionOptions): Child {
   const pool = new Pool(url.origin, { connections: null, connectTimeout: CONNECT_TIMEOUT_MS, headersTimeout: 0, bodyTimeout: 0 });
   const at = endpointOf(pool, url.pathname + url.search, { ...headers, "accept-encoding": "identity" });
-  let latest: CallHeaders = {};
+  /** As the last message brought it: what is said between messages is said with it too. */
+  let authorization: string | undefined;
   const endpoint: Endpoint = {
     send: async (request) => {
-      const answer = await at.send({ ...request, headers: { ...request.headers, ...latest } });
+      const answer = await at.send({ ...request, headers: { ...request.headers, ...(authorization === undefined ? {} : { authorization }) } });
       if (answer.status !== 401 && (answer.status < 300 || answer.status >= 400)) return answer;
       for await (const chunk of answer.body) void chunk;
       // What it says is about our credential, or would lead elsewhere: neither is for the caller.
@@ -41,6 +41,7 @@ export function openHttp({ url, headers, onMessage, logger }: HttpConnectionOpti
       for (const message of parse(line)) onMessage(message);
     },
     tell: (text) => logger.debug({}, text),
+    begunAgain: () => onMessage({ jsonrpc: "2.0", method: BEGUN_AGAIN }),
   });
   const ended = Promise.withResolvers<void>();
   let turn = Promise.resolve();
@@ -57,11 +58,12 @@ export function openHttp({ url, headers, onMessage, logger }: HttpConnectionOpti
   return {
     exited: ended.promise,
     started: true,
-    send(message, with_) {
+    send(message, sent) {
       if (stopping || waiting >= MAX_WAITING) return false;
-      if (with_ !== undefined) latest = with_;
+      authorization = sent?.authorization ?? authorization;
+      const traced: Record<string, string> = sent?.traceparent === undefined ? {} : { traceparent: sent.traceparent };
       waiting++;
-      turn = turn.then(() => bridge.receive(Buffer.from(message))).finally(() => waiting--);
+      turn = turn.then(() => bridge.receive(Buffer.from(message), traced)).finally(() => waiting--);
       return true;
     },
     stop: () => (stopping ??= stop()),

@@ -1,8 +1,6 @@
 import type { ServerResponse } from "node:http";
-import { BRIDGE_FULL, NO_COMMON_ERA } from "../../era/bridge/step.ts";
 import { isObject, type RpcId } from "../../transport/envelope.ts";
-import { UPSTREAM_FAILED, errorBody } from "../../transport/rpc-error.ts";
-import { CREDENTIAL_REFUSED } from "./http-connection.ts";
+import { CREDENTIAL_REFUSED, NO_COMMON_ERA, OVERLOADED, UPSTREAM_FAILED, errorBody } from "../../transport/rpc-error.ts";
 
 /**
  * The response to one POST: a JSON object when the answer is the first thing to say, a stream of events when the server
@@ -55,11 +53,11 @@ export class PendingAnswer {
   }
 }
 
-/** The host's own failures have a status that says whose they are. */
+/** The host's own failures have a status that says whose they are; a worker gets another credential at a 401. */
 const ownStatus: ReadonlyMap<unknown, number> = new Map([
   [NO_COMMON_ERA, 421],
   [CREDENTIAL_REFUSED, 401],
-  [BRIDGE_FULL, 503],
+  [OVERLOADED, 503],
   [UPSTREAM_FAILED, 502],
 ]);
 

@@ -219,6 +219,35 @@ test("a session that the server has lost is begun again once, and the call is an
   expect(proxy.audit.records.filter((r) => r.tool === "echo")).toHaveLength(1);
 });
 
+test("what a client listens to is subscribed to in the session that takes a lost one's place", async () => {
+  const server = await startV1Http();
+  closing.push(() => server.stop());
+  await start({ name: "old", transport: "streamable-http", url: server.url });
+  const client = await connect();
+  let heard = 0;
+  client.setNotificationHandler("notifications/resources/updated", () => void heard++);
+  await client.listen({ resourceSubscriptions: ["test://notes"] });
+  await server.loseSessions();
+  await waitFor("a change to be heard", async () => {
+    await client.callTool({ name: "change", arguments: {} });
+    return heard > 0;
+  });
+  expect(server.begun).toBe(2);
+});
+
+test("where there is no room for another caller, a session that nobody waits for makes room", async () => {
+  await start({ ...(await servers.stdio!()), maxProcesses: 1 } as StdioServer);
+  await answerOf(send("tools/list"));
+  expect((await answerOf(send("tools/list", {}, { headers: asBob }))).result).toBeDefined();
+  const abort = new AbortController();
+  const hanging = send("tools/call", { name: "hang", arguments: {} }, { headers: asBob, signal: abort.signal }).catch(() => undefined);
+  await waitFor("the call to be under way", async () => JSON.stringify(await answerOf(send("tools/call", { name: "hanging", arguments: {} }, { headers: asBob }))).includes("1 hang"));
+  expect((await send("tools/list")).status).toBe(503);
+  abort.abort();
+  await hanging;
+  await waitFor("room", async () => (await send("tools/list")).status === 200);
+});
+
 test("a stream that the server breaks off is taken up again where it ended", async () => {
   const fixture = await serveFixtureHttp(0, "old");
   closing.push(() => fixture.stop());

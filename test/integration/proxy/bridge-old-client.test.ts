@@ -158,6 +158,17 @@ for (const [transport, server] of Object.entries(servers)) {
   });
 }
 
+test("a session that nobody uses ends, and its client is told to begin again", async () => {
+  await start(await servers["Streamable HTTP"]!(), { idleMs: 100 });
+  const post = (body: unknown, headers: Record<string, string> = {}) =>
+    fetch(url(), { method: "POST", headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...asAlice, ...headers }, body: JSON.stringify(body) });
+  const begun = await post({ jsonrpc: "2.0", id: 0, method: "initialize", params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } } });
+  await begun.text();
+  const session = { "mcp-session-id": begun.headers.get("mcp-session-id")! };
+  await waitFor("the session to end", async () => (await fetch(url(), { method: "DELETE", headers: { ...asAlice, ...session } })).status === 404, { everyMs: 200 });
+  expect((await post({ jsonrpc: "2.0", id: 1, method: "tools/list" }, session)).status).toBe(404);
+});
+
 describe("a stub of the newest revision", () => {
   let stub: StubUpstream;
   let seen: { method: string; params: Record<string, unknown>; headers: Record<string, unknown> }[] = [];
