@@ -19,7 +19,7 @@ export interface Cluster {
  * The tables that grow with the calls. They are spread: `<name>_local` holds a shard's rows, and `<name>` reads all of them.
  * The others are small, and every node has them whole, under their own name: FINAL, joins and look-ups in them need no other node.
  */
-export const SHARDED: readonly string[] = ["otel_traces", "otel_traces_trace_id_ts", "calls", "calls_1m", "calls_1h", "calls_1d", "latency_1m", "latency_1h", "latency_1d", "latency_by_agent_1h", "payloads", "sequence_scores"];
+export const SHARDED: readonly string[] = ["otel_traces", "otel_traces_trace_id_ts", "calls", "calls_1m", "calls_1h", "calls_1d", "latency_1m", "latency_1h", "latency_1d", "latency_by_agent_1h", "payloads", "sequence_scores", "argument_values"];
 /** A batch may be sent again until its sender's spool is full, and a server's own default forgets it after an hour. */
 const DEDUPLICATION_SECONDS = 7 * 86_400;
 

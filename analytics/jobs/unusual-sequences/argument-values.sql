@@ -1,19 +1,25 @@
 -- question: Which values did the acts of each class have at each place of these tools' arguments, before a moment?
 -- params: servers, tools (one tool a position); before_ms (Unix milliseconds); most: a place with more values than that is left
---   out, since every call brings its own there
+--   out, since every call brings its own there; most_in_all: places with the fewest values come first, up to so many values
 -- out: place (server/tool/effect and the path), class, digest, tasks
 -- scans: argument_values of the tools, by its sorting key
 SELECT place, class, digest, tasks
 FROM
 (
-    SELECT *, count() OVER (PARTITION BY place) AS known
+    -- Whole places: equals in the order are counted together.
+    SELECT *, count() OVER (ORDER BY known, place) AS up_to
     FROM
     (
-        SELECT concat(server, '/', tool, '/', if(effect = '', 'unknown', effect), path) AS place, toString(task_class) AS class, digest, toFloat64(uniqMerge(tasks)) AS tasks
-        FROM argument_values
-        WHERE (server, tool) IN (SELECT arrayJoin(arrayZip({servers:Array(String)}, {tools:Array(String)})))
-        GROUP BY place, class, digest
-        HAVING min(first_at) < fromUnixTimestamp64Milli({before_ms:Int64}, 'UTC')
+        SELECT *, count() OVER (PARTITION BY place) AS known
+        FROM
+        (
+            SELECT concat(server, '/', tool, '/', if(effect = '', 'unknown', effect), path) AS place, toString(task_class) AS class, digest, toFloat64(uniqMerge(tasks)) AS tasks
+            FROM argument_values
+            WHERE (server, tool) IN (SELECT arrayJoin(arrayZip({servers:Array(String)}, {tools:Array(String)})))
+            GROUP BY place, class, digest
+            HAVING min(first_at) < fromUnixTimestamp64Milli({before_ms:Int64}, 'UTC')
+        )
     )
+    WHERE known <= {most:UInt32}
 )
-WHERE known <= {most:UInt32}
+WHERE up_to <= {most_in_all:UInt32}

@@ -8,6 +8,8 @@ const flowsSql = loadSql(new URL("./argument-flows.sql", import.meta.url));
 
 /** A place with more values than these brings a new one with every call. */
 const mostValues = 5_000;
+/** Values that are held at once. */
+const mostInAll = 300_000;
 
 /**
  * Teaches the model what the acts of these sequences are usually made with, as it was before `beforeMs` and without the
@@ -17,7 +19,7 @@ export async function readArguments(store: Store, model: BehaviourModel, sequenc
   const tools = toolsOf(sequences);
   const params = { servers: tools.map(([server]) => server), tools: tools.map(([, tool]) => tool) };
   if (tools.length > 0) {
-    const values = { ...params, before_ms: beforeMs, most: mostValues };
+    const values = { ...params, before_ms: beforeMs, most: mostValues, most_in_all: mostInAll };
     for await (const rows of store.stream<{ place: string; class: string; digest: string; tasks: number }>(valuesSql, values)) {
       for (const row of rows) model.arguments.addValue(row.class, row.place, row.digest, row.tasks);
     }
