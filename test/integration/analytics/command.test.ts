@@ -10,7 +10,6 @@ import type { CommandContext } from "../../../collector/kernel/command.ts";
 import { loadConfig } from "../../../collector/kernel/config.ts";
 import { silentLogger } from "../../../collector/kernel/log.ts";
 import { createRecordedFlow } from "../../../proxy/handling/flow/recorded.ts";
-import { startEngine, type TestEngine } from "../../support/engine.ts";
 import type { TestEngine } from "../../support/engine.ts";
 import { startMigratedEngine } from "../../support/migrated-engine.ts";
 import { createStoreClient } from "../../../collector/store/client.ts";
