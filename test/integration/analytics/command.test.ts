@@ -5,6 +5,7 @@ import { Command } from "commander";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { registerAnalytics } from "../../../analytics/command.ts";
 import { registerEval } from "../../../analytics/eval/command.ts";
+import { createRecordedFlow } from "../../../proxy/handling/flow/recorded.ts";
 import { systemClock } from "../../../collector/kernel/clock.ts";
 import type { CommandContext } from "../../../collector/kernel/command.ts";
 import { loadConfig } from "../../../collector/kernel/config.ts";
