@@ -1,7 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
-import { isQuestion } from "../era/bridge/questions.ts";
-import { isObject, type JsonObject } from "../transport/envelope.ts";
 import { EventSplitter, eventData, withEventData } from "../transport/event-stream.ts";
 import { MessageScan, type MessageFacts } from "../transport/message-scan.ts";
 import * as rpc from "../transport/rpc-error.ts";
@@ -13,6 +11,7 @@ import type { Exchange, Recorded } from "./exchange.ts";
 import { AnswerFault } from "./forward.ts";
 import { endingOf, endingWithoutAnswer } from "./outcome.ts";
 import { JSON_TYPE, type PayloadTap } from "./payloads.ts";
+import { questionOf, readQuestion } from "./question.ts";
 import type { Refusal } from "./refusal.ts";
 
 /** A message up to this size waits whole for its record; of a larger one the last piece does. */
@@ -180,13 +179,12 @@ export class AnswerRelay {
     const event = Buffer.concat(this.#arriving.splice(0));
     this.#arrivingBytes = 0;
     if (this.#answered && call.message !== null) return true;
-    const message = parseObject(eventData(event));
+    const message = readQuestion(eventData(event));
     if (message === null) return true;
-    const params = isObject(message.params) ? message.params : {};
-    const handled = this.#handling.question(call, plan, params);
+    const handled = this.#handling.question(call, plan, message.params);
     if (handled.ending !== undefined) this.#refuseQuestion(asked, handled);
     else {
-      this.#hold(handled.params === params ? event : withEventData(event, Buffer.from(JSON.stringify({ ...message, params: handled.params }))));
+      this.#hold(handled.params === message.params ? event : withEventData(event, Buffer.from(JSON.stringify({ ...message, params: handled.params }))));
       this.#record(() => {
         const recorded = this.#exchange.appendQuestion(asked.method, asked.id, handled);
         this.#handling?.recorded?.(call, handled, recorded.callId);
@@ -428,20 +426,6 @@ export class AnswerRelay {
     if (identity === null) return;
     call.sessionId = upstreamId;
     this.#headers["mcp-session-id"] = context.sessions.seal(upstreamId, { server: call.serverName, agent: identity.agent, principal: identity.principal });
-  }
-}
-
-function questionOf({ id, method, answers }: MessageFacts): { method: string; id: string } | null {
-  const name = method.slice(1, -1);
-  return id !== "" && !answers && isQuestion(name) ? { method: name, id: id.replace(/^"|"$/g, "") } : null;
-}
-
-function parseObject(data: Buffer): JsonObject | null {
-  try {
-    const value: unknown = JSON.parse(data.toString("utf8"));
-    return isObject(value) ? value : null;
-  } catch {
-    return null;
   }
 }
 

@@ -1,6 +1,7 @@
 import { isObject, type JsonObject } from "../../transport/envelope.ts";
 import { INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, NO_COMMON_ERA, OVERLOADED } from "../../transport/rpc-error.ts";
-import { CLIENT_CAPABILITIES_KEY, CLIENT_INFO_KEY, LOG_LEVEL_KEY, SUBSCRIPTION_ID_KEY, metaOf } from "../classify.ts";
+import { CLIENT_CAPABILITIES_KEY, CLIENT_INFO_KEY, LOG_LEVEL_KEY, metaOf } from "../classify.ts";
+import { Listeners } from "./listeners.ts";
 import { URL_ELICITATION_REQUIRED, isQuestion, mayAsk, mayBeAskedAbout, pagesToVisit } from "./questions.ts";
 import { bridgeInfo, clientCapabilities, discoverResult, isLevel, isLogged, isOfTasks, legacyParams, legacyRevisions, modernResult, onlyLegacy } from "./revisions.ts";
 import { BEGUN_AGAIN, answerTo, codeOf, errorTo, isNotification, isRequest, newStep, objectOf, quoted, type EraBridge, type Step } from "./step.ts";
@@ -63,8 +64,7 @@ export class NewClientBridge implements EraBridge {
   #waiting: JsonObject[] = [];
   /** By the id that the server knows it under, in the order of their beginning. */
   readonly #calls = new Map<unknown, Call>();
-  readonly #listens = new Map<unknown, JsonObject>();
-  readonly #subscriptions = new Map<string, number>();
+  readonly #listeners = new Listeners();
   /** Asked while there was no call that could carry it. */
   #questions: { readonly question: Question; readonly untilMs: number }[] = [];
 
@@ -137,7 +137,10 @@ export class NewClientBridge implements EraBridge {
     const params = objectOf(message.params);
     if (this.#phase === "failed") return void step.toClient.push(errorTo(id, NO_COMMON_ERA, this.#server.why as string));
     if (method === "server/discover") return void step.toClient.push(answerTo(id, discoverResult(this.#server)));
-    if (method === "subscriptions/listen") return this.#listen(id, objectOf(params.notifications), step);
+    if (method === "subscriptions/listen") {
+      for (const uri of this.#listeners.add(id, objectOf(params.notifications), objectOf(this.#server.capabilities), step)) this.#own("resources/subscribe", { uri }, step);
+      return;
+    }
     if (onlyLegacy.has(method) || isOfTasks(method)) return void step.toClient.push(errorTo(id, METHOD_NOT_FOUND, isOfTasks(method) ? "Tasks are not bridged between protocol eras." : "Method not found"));
     if (params.requestState !== undefined) return this.#resume(id, method, params, nowMs, step);
     this.#call(id, method, params, nowMs, step);
@@ -192,10 +195,7 @@ export class NewClientBridge implements EraBridge {
 
   #cancelled(clientId: unknown, step: Step): void {
     for (const call of this.#calls.values()) if (call.clientId === clientId) this.#drop(call, step);
-    const filter = this.#listens.get(clientId);
-    if (filter === undefined) return;
-    this.#listens.delete(clientId);
-    for (const uri of urisOf(filter)) this.#unsubscribe(uri, step);
+    for (const uri of this.#listeners.remove(clientId)) this.#own("resources/unsubscribe", { uri }, step);
   }
 
   #drop(call: Call, step: Step): void {
@@ -279,34 +279,6 @@ export class NewClientBridge implements EraBridge {
     step.toServer.push({ jsonrpc: "2.0", id: serverId, error: { code: INVALID_REQUEST, message: "No call is under way that the client could be asked with." } });
   }
 
-  #listen(id: unknown, wanted: JsonObject, step: Step): void {
-    const { tools, prompts, resources } = objectOf(this.#server.capabilities);
-    const changes = (key: string, of: unknown): JsonObject => (wanted[key] === true && objectOf(of).listChanged === true ? { [key]: true } : {});
-    const uris = objectOf(resources).subscribe === true ? urisOf(wanted) : [];
-    const filter = {
-      ...changes("toolsListChanged", tools),
-      ...changes("promptsListChanged", prompts),
-      ...changes("resourcesListChanged", resources),
-      ...(uris.length > 0 ? { resourceSubscriptions: uris } : {}),
-    };
-    this.#listens.set(id, filter);
-    for (const uri of uris) this.#subscribe(uri, step);
-    this.#tell(id, "notifications/subscriptions/acknowledged", { notifications: filter }, step);
-  }
-
-  #subscribe(uri: string, step: Step): void {
-    const count = this.#subscriptions.get(uri) ?? 0;
-    this.#subscriptions.set(uri, count + 1);
-    if (count === 0) this.#own("resources/subscribe", { uri }, step);
-  }
-
-  #unsubscribe(uri: string, step: Step): void {
-    const count = (this.#subscriptions.get(uri) ?? 1) - 1;
-    if (count > 0) return void this.#subscriptions.set(uri, count);
-    this.#subscriptions.delete(uri);
-    this.#own("resources/unsubscribe", { uri }, step);
-  }
-
   #notified(message: JsonObject, step: Step): void {
     const params = objectOf(message.params);
     switch (message.method) {
@@ -318,21 +290,15 @@ export class NewClientBridge implements EraBridge {
         return this.#logged(message, params, step);
       case "notifications/cancelled":
         return this.#withdrawn(params.requestId);
-      case "notifications/resources/updated":
-        return this.#changed(message.method, params, (filter) => urisOf(filter).includes(params.uri as string), step);
-      case "notifications/tools/list_changed":
-        return this.#changed(message.method, params, (filter) => filter.toolsListChanged === true, step);
-      case "notifications/prompts/list_changed":
-        return this.#changed(message.method, params, (filter) => filter.promptsListChanged === true, step);
-      case "notifications/resources/list_changed":
-        return this.#changed(message.method, params, (filter) => filter.resourcesListChanged === true, step);
+      default:
+        this.#listeners.tell(message.method as string, params, step);
     }
   }
 
   /** What the server knew of the session it has to be told anew. */
   #beginAgain(step: Step): void {
     this.#logLevel = "";
-    for (const uri of this.#subscriptions.keys()) this.#own("resources/subscribe", { uri }, step);
+    for (const uri of this.#listeners.subscribed) this.#own("resources/subscribe", { uri }, step);
   }
 
   #progress(message: JsonObject, params: JsonObject, step: Step): void {
@@ -351,21 +317,9 @@ export class NewClientBridge implements EraBridge {
     this.#questions = this.#questions.filter(({ question }) => question.serverId !== serverId);
     for (const { questions } of this.#calls.values()) for (const [key, question] of questions) if (question.serverId === serverId) questions.delete(key);
   }
-
-  #changed(method: string, params: JsonObject, wants: (filter: JsonObject) => boolean, step: Step): void {
-    for (const [id, filter] of this.#listens) if (wants(filter)) this.#tell(id, method, params, step);
-  }
-
-  #tell(id: unknown, method: string, params: JsonObject, step: Step): void {
-    step.toClient.push({ message: { jsonrpc: "2.0", method, params: { ...params, _meta: { ...objectOf(params._meta), [SUBSCRIPTION_ID_KEY]: id } } }, about: id });
-  }
 }
 
 const INITIALIZE = "signalbox-initialize";
-
-function urisOf({ resourceSubscriptions }: JsonObject): string[] {
-  return Array.isArray(resourceSubscriptions) ? [...new Set(resourceSubscriptions.filter((uri): uri is string => typeof uri === "string"))] : [];
-}
 
 /** What a call asks for, without what belongs to one attempt at it. */
 function askedFor(method: string, params: JsonObject): string {
