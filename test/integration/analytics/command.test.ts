@@ -10,7 +10,6 @@ import { systemClock } from "../../../collector/kernel/clock.ts";
 import type { CommandContext } from "../../../collector/kernel/command.ts";
 import { loadConfig } from "../../../collector/kernel/config.ts";
 import { silentLogger } from "../../../collector/kernel/log.ts";
-import { createRecordedFlow } from "../../../proxy/handling/flow/recorded.ts";
 import type { TestEngine } from "../../support/engine.ts";
 import { startMigratedEngine } from "../../support/migrated-engine.ts";
 import { createStoreClient } from "../../../collector/store/client.ts";
