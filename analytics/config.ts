@@ -4,7 +4,7 @@ const minutes = 60_000;
 const hours = 60 * minutes;
 const days = 24 * hours;
 
-export const jobNames = ["baselines", "pair-baselines", "denial-spikes", "error-spikes", "latency-drift", "sequence-model", "unusual-sequences", "volume", "first-use", "retry-storms", "scope-escape", "taint-flows", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers", "anchor-failures"] as const;
+export const jobNames = ["baselines", "time-baselines", "pair-baselines", "denial-spikes", "error-spikes", "latency-drift", "sequence-model", "unusual-sequences", "volume", "first-use", "retry-storms", "scope-escape", "taint-flows", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers", "anchor-failures"] as const;
 
 const ms = z.int().positive();
 const count = z.int().nonnegative();

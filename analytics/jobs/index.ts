@@ -1,7 +1,7 @@
 import { analyticsConfigSchema, type AnalyticsConfig } from "../config.ts";
 import type { Job } from "../schedule/job.ts";
 import { anchorFailures } from "./anchor-failures/job.ts";
-import { baselines, pairBaselines } from "./baselines/job.ts";
+import { baselines, pairBaselines, timeBaselines } from "./baselines/job.ts";
 import { controlChanges, deprecatedServers } from "./control-changes/job.ts";
 import { denialSpikes } from "./denial-spikes/job.ts";
 import { errorSpikes } from "./error-spikes/job.ts";
@@ -20,6 +20,7 @@ import { volume } from "./volume/job.ts";
 export function createJobs(config: AnalyticsConfig): Job[] {
   const all: Job[] = [
     baselines(config.baselines),
+    timeBaselines(config.baselines),
     pairBaselines(config.baselines),
     denialSpikes(config.denialSpikes, config.baselines),
     errorSpikes(config.errorSpikes, config.baselines),

@@ -1,4 +1,4 @@
-import { entityKinds, pairKinds, type EntityKind } from "../../baseline/metrics.ts";
+import { entityKinds, pairKinds, type EntityKind, type Metric } from "../../baseline/metrics.ts";
 import { methodOf, modelVersion, type Baseline } from "../../baseline/model.ts";
 import { pairSlices, readBaselines, type BaselineConfig } from "../../baseline/read.ts";
 import type { Store } from "../../../collector/store/client.ts";
@@ -13,18 +13,25 @@ const dayMs = 24 * hourMs;
 const sliceMs = hourMs / pairSlices;
 
 const singleKinds = entityKinds.filter((kind) => !pairKinds.includes(kind));
+/** How long upstreams take is known of these alone; and towards theirs a pair's baseline is drawn. */
+const placeKinds: readonly EntityKind[] = ["all", "server", "tool"];
+const countMetrics: readonly Metric[] = ["call_volume", "denial_rate", "error_rate"];
 
 /** What is usual in the hour that comes, for pages to show, and for people to compare a finding with. */
-export function baselines(config: BaselinesConfig): Job {
+export const baselines = (config: BaselinesConfig): Job => hourly("baselines", countMetrics, singleKinds, config);
+
+/** The same of how long upstreams take, by itself: an hour of each tool is a sketch, and five weeks of them are half the work. */
+export const timeBaselines = (config: BaselinesConfig): Job => hourly("time-baselines", ["upstream_ms", "upstream_p95_ms"], placeKinds, config);
+
+function hourly(name: string, metrics: readonly Metric[], kinds: readonly EntityKind[], config: BaselinesConfig): Job {
   return {
-    name: "baselines",
+    name,
     cron: "4 * * * *",
     stepMs: hourMs,
     windowMs: hourMs,
     latenessMs: config.latenessMs,
     async run({ store, window, nowMs }) {
-      const all = await readBaselines(store, { atMs: window.toMs, untilMs: window.toMs, asOfMs: nowMs, kinds: singleKinds }, config);
-      await keep(store, all, nowMs);
+      await keep(store, await readBaselines(store, { atMs: window.toMs, untilMs: window.toMs, asOfMs: nowMs, metrics, kinds }, config), nowMs);
       return { findings: [] };
     },
   };
@@ -45,18 +52,12 @@ export function pairBaselines(config: BaselinesConfig): Job {
       const dayStartMs = Math.floor(window.toMs / dayMs) * dayMs;
       const slice = (window.toMs - dayStartMs) / sliceMs;
       if (slice >= pairSlices) return { findings: [] };
-      const all = await readBaselines(store, { atMs: dayStartMs, untilMs: dayStartMs, asOfMs: nowMs, metrics: pairMetrics, kinds: [...parentKinds, ...pairKinds], pairSlice: slice }, config);
+      const all = await readBaselines(store, { atMs: dayStartMs, untilMs: dayStartMs, asOfMs: nowMs, metrics: countMetrics, kinds: [...placeKinds, ...pairKinds], pairSlice: slice }, config);
       await keep(store, all.filter(({ own }) => pairKinds.includes(own.kind)), nowMs);
       return { findings: [] };
     },
   };
 }
-
-/** Towards whose a pair's baseline is drawn. */
-const parentKinds: readonly EntityKind[] = ["all", "server", "tool"];
-
-/** How long upstreams take is known of servers and tools alone. */
-const pairMetrics = ["call_volume", "denial_rate", "error_rate"] as const;
 
 const rowsAnInsert = 20_000;
 

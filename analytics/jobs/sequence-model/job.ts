@@ -22,7 +22,7 @@ export interface SequenceModelConfig {
 /** A model of more transitions than these keeps the most frequent. */
 const mostTransitions = 200_000;
 /** So many calls are counted in a tick, and so many of the newest calibrate a model: what is older waits for the ticks after. */
-const mostCalls = 150_000;
+const mostCalls = 60_000;
 /** So many counts come to a version, and go, in a tick. */
 const mostCounts = 1_000_000;
 

@@ -52,7 +52,7 @@ export interface Verdict {
 
 const jobs = createJobs(analyticsConfigSchema.parse({}));
 /** These learn and count, and find nothing. */
-const notSeeking: readonly string[] = ["baselines", "pair-baselines", "leadership-metrics", "sequence-model"];
+const notSeeking: readonly string[] = ["baselines", "time-baselines", "pair-baselines", "leadership-metrics", "sequence-model"];
 const seeking = jobs.filter((job) => !notSeeking.includes(job.name));
 const learning = jobs.filter((job) => job.name === "sequence-model");
 const rare = seeking.filter((job) => job.stepMs >= hour);

@@ -182,11 +182,11 @@ test("an incident without an alert is about its calls, and one that nobody ends 
   expect((await baselineOf("call_volume", "s/u", atMs)).own.hoursLeftOut).toBe(0);
 });
 
-test("the job keeps what it learnt, from when to when, at which level and with which weight", async () => {
+test("the jobs keep what they learnt, from when to when, at which level and with which weight", async () => {
   await insertCalls(store, hourly(t0, t0 + 9 * day, () => 10, { taskClass: "c", upstreamMs: 40 }));
-  const [job] = createJobs(analyticsConfigSchema.parse({ enabled: ["baselines"] }));
-  const { runs } = await runJobsOver({ jobs: [job!], store, fromMs: t0 + 8 * day - hour, toMs: t0 + 8 * day + hour });
-  expect(runs.map((run) => run.status)).toEqual(["ok", "ok"]);
+  const jobs = createJobs(analyticsConfigSchema.parse({ enabled: ["baselines", "time-baselines"] }));
+  const { runs } = await runJobsOver({ jobs, store, fromMs: t0 + 8 * day - hour, toMs: t0 + 8 * day + hour });
+  expect(runs.map((run) => run.status)).toEqual(["ok", "ok", "ok", "ok"]);
   const rows = await store.query<Record<string, unknown>>("SELECT * FROM baselines FINAL WHERE metric = 'upstream_ms' ORDER BY learnt_to, entity_kind");
   expect(rows.map((r) => [r.entity_kind, r.learnt_to])).toEqual([0, 1].flatMap((h) => ["all", "server", "tool"].map((kind) => [kind, new Date(t0 + 8 * day + h * hour).toISOString()])));
   expect(rows.find((r) => r.entity_kind === "tool")).toMatchObject({

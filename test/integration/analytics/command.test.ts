@@ -77,7 +77,7 @@ test("a backtest says what the live jobs would have found, of labelled incidents
       "- { entity: doc-bot, from: 2026-01-05T11:50:00Z, to: 2026-01-05T12:00:00Z, kind: denial_spike }\n- { entity: crm/search, from: 2026-01-05T11:50:00Z, to: 2026-01-05T12:00:00Z, kind: latency_drift }\n",
     );
     const lines = await run("backtest", ...range, "--labels", labels);
-    expect(lines[0]).toMatch(/^2026-01-05 11:50 to 2026-01-05 12:00: \d+ windows of 17 jobs, 0 failed; nothing was stored$/);
+    expect(lines[0]).toMatch(/^2026-01-05 11:50 to 2026-01-05 12:00: \d+ windows of 18 jobs, 0 failed; nothing was stored$/);
     expect(lines[1]).toMatch(/^\d+ findings \(.* a day\) in \d+ episodes, \d+ repeats; 1 of 2 labelled incidents found, precision \d\.\d\d$/);
     expect(lines.some((line) => /denial_spike +doc-bot +\d+ min +Denials on doc-bot/.test(line))).toBe(true);
     expect(lines.some((line) => /latency_drift +crm\/search +- +missed/.test(line))).toBe(true);

@@ -17,7 +17,7 @@ beforeAll(async () => {
 beforeEach(() => clear(store));
 afterAll(() => engine?.stop());
 
-const detectors = jobs.filter((job) => job.name !== "baselines" && job.name !== "leadership-metrics");
+const detectors = jobs.filter((job) => !/baselines$/.test(job.name) && job.name !== "leadership-metrics");
 
 test("two and a half hours of work with three disturbances give these three, with evidence, and the same when run again", async () => {
   const disturbed = [
@@ -78,7 +78,7 @@ test("a tool that begins to refuse every agent is one finding, of the tool", asy
     calls.push({ atMs: t0 + 95 * minute + i * 7000, agent: agents[i % 4]!, taskClass: "x", taskId: `x${i}`, server: "files", tool: "list", denied: true, policyIds: ["closed-for-migration"] });
   }
   await insertCalls(store, calls);
-  const { findings } = await runJobsOver({ jobs: detectors.slice(0, 1), store, fromMs: t0 + 95 * minute, toMs: t0 + 100 * minute });
+  const { findings } = await runJobsOver({ jobs: detectors.filter((job) => job.name === "denial-spikes"), store, fromMs: t0 + 95 * minute, toMs: t0 + 100 * minute });
   expect(findings.map((f) => [f.entityKind, f.entity])).toEqual([["tool", "files/list"]]);
   expect(findings[0]!.contributors.map((c) => c.value)).toContain("closed-for-migration");
   await expectReproduced(store, findings);

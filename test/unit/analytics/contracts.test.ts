@@ -26,7 +26,7 @@ test("time enters SQL as a parameter and never from the engine's clock", () => {
 });
 
 test("the defaults are all jobs, with schedules that cron understands, and a job can be left out", () => {
-  expect(jobs.map((job) => job.name)).toEqual(["baselines", "pair-baselines", "denial-spikes", "error-spikes", "latency-drift", "sequence-model", "unusual-sequences", "volume", "first-use", "retry-storms", "scope-escape", "taint-flows", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers", "anchor-failures"]);
+  expect(jobs.map((job) => job.name)).toEqual(["baselines", "time-baselines", "pair-baselines", "denial-spikes", "error-spikes", "latency-drift", "sequence-model", "unusual-sequences", "volume", "first-use", "retry-storms", "scope-escape", "taint-flows", "sequence-gaps", "leadership-metrics", "control-changes", "deprecated-servers", "anchor-failures"]);
   for (const job of jobs) expect(() => new CronTime(job.cron, "UTC")).not.toThrow();
   const some = createJobs(analyticsConfigSchema.parse({ enabled: ["sequence-gaps"], sequenceGaps: { latenessMs: 1000 } }));
   expect(some.map((job) => [job.name, job.latenessMs])).toEqual([["sequence-gaps", 1000]]);
