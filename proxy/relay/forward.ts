@@ -137,7 +137,8 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
   #bridgeFailed(bridge: BridgeWay, status: number): boolean {
     const { call, context } = this.#exchange;
     const failed = status === MISDIRECTED || status >= 500;
-    if (failed) this.#refusal!.final = true;
+    // Whatever the bridge lacks, room for another session too, the client is told what its server said.
+    if (failed) context.logger.debug({ server: call.serverName, status }, "a message that a server refused could not be bridged");
     if (call.modern && status === MISDIRECTED) noteModern(bridge, context.clock.nowMs());
     if (call.modern && !failed) noteLegacy(bridge, context.clock.nowMs());
     return failed;
