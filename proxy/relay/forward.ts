@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 import * as rpc from "../transport/rpc-error.ts";
 import { serialize } from "../transport/envelope.ts";
+import { MISDIRECTED } from "../upstream/stdio-host/hosted-path.ts";
 import { requestHeaders } from "../upstream/headers.ts";
 import { readChallenge } from "../upstream/credentials/challenge.ts";
 import type { RefusedCredential } from "../upstream/credentials/credentials.ts";
@@ -117,8 +118,11 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
       if (this.#refusal !== null) {
         if (this.#bridgeFailed(bridge, status)) return;
       } else if (this.#way !== this.#upstream) {
-        // It is not what it was taken for any more; the next message finds out what it is.
-        if (status === NO_ERA) bridge.legacyUntilMs = 0;
+        if (status === MISDIRECTED) {
+          // The next message finds out what the server is now.
+          bridge.legacyUntilMs = 0;
+          throw new AnswerFault(badGateway("era_changed", "The server speaks another revision of the protocol than before; try again."));
+        }
       } else if (mayRefuseEra(call, bridge, status, headers, context.clock)) {
         this.#refusal = { status, headers, chunks: [], bytes: 0, final: false };
         return;
@@ -159,9 +163,10 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
   /** The answer to the second attempt, through the bridge. True where it is none, and the server's own refusal stands. */
   #bridgeFailed(bridge: BridgeWay, status: number): boolean {
     const { call, context } = this.#exchange;
-    const failed = status === NO_ERA || status >= 500;
-    if (failed) this.#refusal!.final = true;
-    if (call.modern && status === NO_ERA) noteModern(bridge, context.clock.nowMs());
+    const failed = status === MISDIRECTED || status >= 500;
+    // Whatever the bridge lacks, room for another session too, the client is told what its server said.
+    if (failed) context.logger.debug({ server: call.serverName, status }, "a message that a server refused could not be bridged");
+    if (call.modern && status === MISDIRECTED) noteModern(bridge, context.clock.nowMs());
     if (call.modern && !failed) noteLegacy(bridge, context.clock.nowMs());
     return failed;
   }
@@ -242,9 +247,6 @@ interface Refused {
   /** Nothing is added to it any more: the bridge has been asked. */
   final: boolean;
 }
-
-/** The bridge finds the server speaking no era that it could be asked in instead. */
-const NO_ERA = 421;
 
 /** The upstream refused the credential, and there may be another one. */
 class NotAccepted extends Error {

@@ -20,13 +20,13 @@ export const INSUFFICIENT_SCOPE = 40305;
 export const UNKNOWN_SERVER = 40401;
 export const SESSION_NOT_FOUND = 40402;
 export const TOO_LARGE = 41301;
-/** A server that speaks neither era of the protocol, or not the one that it was to be asked in. */
-export const NO_COMMON_ERA = 42101;
 export const UPSTREAM_FAILED = 50201;
 /** A call that a bridge between eras can't carry on with: its client's revision has no word for what the server says. */
 export const NOT_BRIDGEABLE = 50202;
 /** The server did not accept the credential that the proxy itself showed it. */
 export const CREDENTIAL_REFUSED = 50203;
+/** A server that speaks neither era of the protocol. */
+export const NO_COMMON_ERA = 50204;
 export const OVERLOADED = 50301;
 export const AUDIT_UNAVAILABLE = 50302;
 export const IDENTITY_UNAVAILABLE = 50303;

@@ -20,7 +20,7 @@ export type StdioServer = { readonly name: string; readonly riskTier?: string } 
 /** A proxy whose host of stdio servers and bridges runs in this process. */
 export async function startStdioProxy(
   servers: readonly StdioServer[],
-  options: Pick<StdioHostOptions, "idleMs" | "probeMs"> & Pick<TestProxyOptions, "decide"> = {},
+  options: Pick<StdioHostOptions, "idleMs" | "probeMs" | "probeTtlMs"> & Pick<TestProxyOptions, "decide"> = {},
 ): Promise<StdioProxy> {
   const dir = mkdtempSync(join(tmpdir(), "signalbox-"));
   const entries = servers.map(({ name, riskTier = "low", ...endpoint }) =>

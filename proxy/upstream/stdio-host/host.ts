@@ -39,10 +39,13 @@ export interface StdioHostOptions {
   /** A session, and the shared process, end after so long without use. */
   readonly idleMs?: number;
   readonly probeMs?: number;
+  /** How long a server over Streamable HTTP is taken for what it said it speaks. */
+  readonly probeTtlMs?: number;
 }
 
 const IDLE_MS = 10 * 60_000;
 const PROBE_MS = 10_000;
+const PROBE_TTL_MS = 5 * 60_000;
 /** With a server over Streamable HTTP, of the clients whose era it does not speak. */
 const MAX_BRIDGED_SESSIONS = 256;
 /** What the operating system accepts for the path of a socket. */
@@ -127,7 +130,7 @@ export async function startStdioHost(options: StdioHostOptions): Promise<Stoppab
       endpoint,
       launcher,
       sessions: new LegacySessions(launcher, { idleMs, maxSessions: most, alwaysBridged, idPrefix: alwaysBridged ? BRIDGE_SESSION : "", ...(transport === "sse" ? {} : { bridge: toNew }) }),
-      shared: new SharedChildren(launcher, { idleMs, maxChildren, maxBridged: most, isLegacy: transport === "sse", alwaysBridged, probeMs, bridge: toOld, clock }),
+      shared: new SharedChildren(launcher, { idleMs, maxChildren, maxBridged: most, isLegacy: transport === "sse", alwaysBridged, probeMs, probeTtlMs: options.probeTtlMs ?? PROBE_TTL_MS, bridge: toOld, clock }),
     };
     hosted.set(path, made);
     return made;

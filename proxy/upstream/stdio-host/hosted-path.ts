@@ -6,6 +6,9 @@ export const PRINCIPAL_HEADER = "x-signalbox-principal";
 /** Who sends it, and on whose behalf: whom a session is for that the host keeps with a server of the older protocol. */
 export const CALLER_HEADER = "x-signalbox-caller";
 
+/** The host's status for a message that needs no bridge. Never a client's: some send their message again on it. */
+export const MISDIRECTED = 421;
+
 /** The ids of sessions that the host keeps for clients of servers over Streamable HTTP that do not speak their era. */
 export const BRIDGE_SESSION = "signalbox-bridge-";
 

@@ -55,7 +55,7 @@ export class PendingAnswer {
 
 /** The host's own failures have a status that says whose they are; a worker gets another credential at a 401. */
 const ownStatus: ReadonlyMap<unknown, number> = new Map([
-  [NO_COMMON_ERA, 421],
+  [NO_COMMON_ERA, 502],
   [CREDENTIAL_REFUSED, 401],
   [OVERLOADED, 503],
   [UPSTREAM_FAILED, 502],

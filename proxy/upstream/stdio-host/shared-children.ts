@@ -8,6 +8,7 @@ import type { Message } from "../../transport/envelope.ts";
 import { NO_COMMON_ERA, OVERLOADED } from "../../transport/rpc-error.ts";
 import type { CallHeaders } from "./child.ts";
 import type { Between, Launcher } from "./launcher.ts";
+import { MISDIRECTED } from "./hosted-path.ts";
 import { replyError } from "./pending-answer.ts";
 import { probeEra, type Probe } from "./probe.ts";
 import { SharedChild } from "./shared-child.ts";
@@ -15,6 +16,8 @@ import { SharedChild } from "./shared-child.ts";
 export interface SharedOptions {
   readonly idleMs: number;
   readonly probeMs: number;
+  /** Of a server over HTTP, which may be another one the next day; a program stays what it is. */
+  readonly probeTtlMs: number;
   /** The transport is older than the newest revision: there is nothing to ask. */
   readonly isLegacy: boolean;
   /** Only clients come here whose era the server does not speak. */
@@ -32,9 +35,6 @@ export interface Sender {
   readonly principal: string;
   readonly caller: string;
 }
-
-/** A server over HTTP may be another one the next day; a program stays what it is. */
-const PROBE_TTL_MS = 5 * 60_000;
 
 /**
  * The children that newest-era clients share: one for all of them, or one for each principal where the registry says so. A
@@ -58,7 +58,7 @@ export class SharedChildren implements Stoppable {
     if (response.destroyed) return;
     if (probe.kind === "unavailable") return replyError(response, 503, message.id, OVERLOADED, "No further process of this server can be started now.");
     const isBridged = probe.kind === "legacy";
-    if (!isBridged && this.#options.alwaysBridged) return replyError(response, 421, message.id, NO_COMMON_ERA, "The server speaks this revision itself.");
+    if (!isBridged && this.#options.alwaysBridged) return replyError(response, MISDIRECTED, message.id, NO_COMMON_ERA, "The server speaks this revision itself.");
     const whose = isBridged ? `${from.caller} ${capabilitiesOf(message)}` : from.principal;
     const child = this.#children.get(whose) ?? this.#add(whose, probe);
     if (child === null) return replyError(response, 503, message.id, OVERLOADED, "No further process of this server can be started now.");
@@ -97,10 +97,10 @@ export class SharedChildren implements Stoppable {
 
   /** Asked once for all: what a server speaks is the same for everybody. */
   #speaks(headers: CallHeaders): Promise<Probe> {
-    const { isLegacy, alwaysBridged, clock, probeMs } = this.#options;
+    const { isLegacy, alwaysBridged, clock, probeMs, probeTtlMs } = this.#options;
     if (isLegacy) return Promise.resolve({ kind: "legacy" });
     const nowMs = clock.nowMs();
-    if (alwaysBridged && nowMs - this.#probedMs > PROBE_TTL_MS) this.#probe = null;
+    if (alwaysBridged && nowMs - this.#probedMs > probeTtlMs) this.#probe = null;
     if (this.#probe !== null) return this.#probe;
     this.#probedMs = nowMs;
     const probe = probeEra(this.#launcher, probeMs, headers).then((found) => {

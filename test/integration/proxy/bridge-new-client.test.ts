@@ -270,6 +270,18 @@ test("a server of the newest revision is not taken for an old one, whatever it r
   expect(proxy.audit.records.every((r) => r.sessionId === "")).toBe(true);
 });
 
+test("a server that is replaced by one of the newest revision is found out, at the price of one call", async () => {
+  const old = await startV1Http();
+  await start({ name: "old", transport: "streamable-http", url: old.url }, { probeTtlMs: 0 });
+  expect((await answerOf(send("tools/list"))).result).toBeDefined();
+  await old.stop();
+  const fixture = await serveFixtureHttp(Number(new URL(old.url).port));
+  closing.push(() => fixture.stop());
+  expect((await send("tools/list")).status).toBe(502);
+  expect(proxy.audit.records.at(-1)).toMatchObject({ outcome: "transport_error", errorType: "era_changed" });
+  expect(JSON.stringify(await answerOf(send("tools/call", { name: "test_simple_text", arguments: {} })))).toContain("simple text");
+});
+
 test("the proxy's own credential goes to an old server too, and one that is not accepted is the proxy's failure", async () => {
   const server = await startV1Http({ token: "Bearer upstream" });
   closing.push(() => server.stop());

@@ -94,9 +94,9 @@ test("a client of the newest revision is told of a server that speaks neither er
   proxy = await startStdioProxy([{ name: "old", ...odd("echo") }]);
   const _meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} };
   const response = await post("old", { jsonrpc: "2.0", id: 1, method: "tools/list", params: { _meta } }, { "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/list" });
-  expect(response.status).toBe(421);
-  expect(await response.json()).toMatchObject({ id: 1, error: { code: 42101, message: expect.stringContaining("neither protocol era") } });
-  expect(proxy.audit.records.at(-1)).toMatchObject({ method: "tools/list", outcome: "rpc_error", rpcCode: "42101" });
+  expect(response.status).toBe(502);
+  expect(await response.json()).toMatchObject({ id: 1, error: { code: 50204, message: expect.stringContaining("neither protocol era") } });
+  expect(proxy.audit.records.at(-1)).toMatchObject({ method: "tools/list", outcome: "transport_error", rpcCode: "50204" });
 });
 
 test("every session has a process of its own, which ends with it", async () => {

@@ -35,7 +35,7 @@ test("a server that has no session to begin answers everything with one error", 
   const bridge = new NewClientBridge(() => "s");
   bridge.fromClient(call(1), 0);
   const step = bridge.fromServer({ jsonrpc: "2.0", id: "signalbox-initialize", error: { code: -32601, message: "what?" } }, 0);
-  expect(step.toClient.map(({ message }) => message)).toMatchObject([{ id: 1, error: { code: 42101 } }]);
+  expect(step.toClient.map(({ message }) => message)).toMatchObject([{ id: 1, error: { code: 50204 } }]);
   expect(step.toServer).toEqual([]);
 });
 

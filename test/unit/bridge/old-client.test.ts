@@ -29,7 +29,7 @@ test("a server without the newest revision is none for the bridge", () => {
   for (const said of [answer(1, { supportedVersions: ["2025-11-25"] }), { jsonrpc: "2.0", id: 1, error: { code: -32601, message: "what?" } }]) {
     const bridge = new OldClientBridge();
     bridge.fromClient(request(0, "initialize", {}));
-    expect(bridge.fromServer(said, 0).toClient).toMatchObject([{ message: { id: 0, error: { code: 42101 } } }]);
+    expect(bridge.fromServer(said, 0).toClient).toMatchObject([{ message: { id: 0, error: { code: 50204 } } }]);
   }
 });
 
