@@ -29,7 +29,8 @@ SELECT
     min(c.ts) AS first_at,
     max(c.ts) AS last_at
 FROM calls AS c
-ARRAY JOIN arrayZip(c.arg_paths, c.arg_digests) AS leaf
+-- A view that throws keeps the calls out as well: whatever a row holds, this one takes it.
+ARRAY JOIN arrayZip(c.arg_paths, arrayResize(c.arg_digests, length(c.arg_paths), '')) AS leaf
 WHERE c.method = 'tools/call' AND c.decision = 'allow' AND c.effect != 'read' AND c.basis != 'imported'
 GROUP BY server, tool, effect, path, task_class, digest;
 
@@ -58,7 +59,7 @@ SELECT
     uniqCombinedState(12)(sipHash64(multiIf(c.task_id != '', c.task_id, c.parent_span_id != '', c.trace_id, c.session_id != '', c.session_id, toString(toStartOfHour(c.ts))))) AS tasks,
     max(c.ts) AS last_at
 FROM calls AS c
-ARRAY JOIN arrayZip(c.arg_paths, c.arg_flow_scores) AS leaf
+ARRAY JOIN arrayZip(c.arg_paths, arrayResize(c.arg_flow_scores, length(c.arg_paths), 0)) AS leaf
 -- Of reads, which are most calls, only those with such an argument: that is all that is asked of them.
 WHERE c.method = 'tools/call' AND c.decision = 'allow' AND c.basis != 'imported' AND (c.effect != 'read' OR arrayExists(score -> score >= 0.05, c.arg_flow_scores))
 GROUP BY server, tool, effect, path, task_class, level;

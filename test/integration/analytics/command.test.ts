@@ -55,7 +55,7 @@ async function run(...args: string[]): Promise<string[]> {
 
 test("jobs run looks for what a job finds in the past, and jobs list says up to where it has run", async () => {
   const before = await run("jobs", "list");
-  expect(before).toHaveLength(16);
+  expect(before).toHaveLength(18);
   expect(before.every((line) => line.endsWith("never ran"))).toBe(true);
   const lines = await run("jobs", "run", "denial-spikes", "--from", "2026-01-05T11:50:00Z", "--to", "2026-01-05T12:00:00Z");
   expect(lines.at(-1)).toMatch(/^2 windows, 2 findings, 0 failed$/);
