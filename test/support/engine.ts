@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, lstat, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,13 +21,16 @@ export interface TestEngine {
 export interface TestEngineOptions extends Partial<Omit<EngineOptions, "dataDir">> {
   /** A directory to open, which `stop` then leaves alone. */
   dataDir?: string;
+  /** The directory of a store that was stopped: what it holds is there from the start. */
+  copyOf?: string;
 }
 
 const entry = fileURLToPath(new URL("../../signalbox.ts", import.meta.url));
 
 /** Rejects with the store's own message where it does not start. */
-export async function startEngine(options: TestEngineOptions = {}): Promise<TestEngine> {
+export async function startEngine({ copyOf, ...options }: TestEngineOptions = {}): Promise<TestEngine> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), "signalbox-store-")));
+  if (copyOf !== undefined) await cp(copyOf, dataDir, { recursive: true, filter: isStored });
   let current = await launch(dataDir, options);
 
   const kill = async (signal: NodeJS.Signals): Promise<void> => {
@@ -56,6 +59,12 @@ export async function startEngine(options: TestEngineOptions = {}): Promise<Test
       if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** The pipes that results came through can stay behind, and are no data. */
+async function isStored(path: string): Promise<boolean> {
+  const entry = await lstat(path);
+  return entry.isFile() || entry.isDirectory();
 }
 
 async function launch(dataDir: string, options: TestEngineOptions): Promise<{ child: ChildProcess; url: string }> {
