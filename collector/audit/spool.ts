@@ -207,11 +207,9 @@ class FileSpool implements Spool {
     const onRecovered = (): void => options.logger.info({ producer }, "the audit spool can be written to again");
     this.#commit = new GroupCommit({
       write: async (bytes, lines) => {
-        const written = this.#segments.write(bytes, lines);
-        this.#finishLast();
-        await written;
-        for (const listener of this.#durableListeners) listener();
-        this.#leavesTimer ??= setTimeout(() => this.#flushLeavesLater(), options.leavesMs ?? 1000).unref();
+        setImmediate(() => this.#finishLast());
+        await this.#segments.write(bytes, lines);
+        setImmediate(() => this.#toldDurable());
       },
       recover: async () => {
         await this.#segments.recover();
@@ -339,7 +337,13 @@ class FileSpool implements Spool {
     return { seq: head.seq, durable };
   }
 
-  /** What the last record needs besides its line, done while the disk is at work on that: a lone call does not wait for it. */
+  /** After whoever waited for the disk has gone on. */
+  #toldDurable(): void {
+    for (const listener of this.#durableListeners) listener();
+    this.#leavesTimer ??= setTimeout(() => this.#flushLeavesLater(), this.#options.leavesMs ?? 1000).unref();
+  }
+
+  /** What the last record needs besides its line, done in a turn of its own: a lone call does not wait for it. */
   #finishLast(): void {
     if (this.#last === null) return;
     const { draft, place, bytes } = this.#last;
@@ -353,6 +357,7 @@ class FileSpool implements Spool {
   }
 
   #flushLeaves(): Promise<void> {
+    this.#finishLast();
     return this.#leaves.flush(this.#segments.durableSeq);
   }
 
