@@ -52,7 +52,7 @@ export async function firedBefore(store: Store, fingerprints: readonly string[],
 }
 
 export async function blastRadius(store: Store, f: Finding): Promise<BlastRadius | null> {
-  const [row] = await select<Record<string, string | number>>(store, "blast-radius", {
+  const [row] = await select<Record<string, string | number>>(store, "reach", {
     from_ms: f.windowStartMs,
     to_ms: f.windowEndMs,
     entity_kind: f.entityKind,

@@ -119,7 +119,7 @@ async function started(kept: Kept): Promise<Readonly<Record<string, unknown>>> {
 
 /** In a process group of its own: Ctrl-C then reaches it through us, after the workers have ended their calls. */
 function startStdioHost(entry: string, env: Readonly<Record<string, string | undefined>>): ChildProcess {
-  return fork(entry, ["proxy", "--role", "stdio-host"], { env: env as NodeJS.ProcessEnv, detached: true });
+  return fork(entry, ["proxy", "--role", "host"], { env: env as NodeJS.ProcessEnv, detached: true });
 }
 
 function startWorker(control: ControlHub, env: Readonly<Record<string, string>>): ChildProcess {

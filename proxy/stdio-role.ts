@@ -3,7 +3,7 @@ import { proxyConfigSchema } from "./config.ts";
 import { controlFiles } from "./control-files.ts";
 import { stdioSocketPath } from "./data-files.ts";
 import { loadControlPlane } from "./load-control-plane.ts";
-import { startStdioHost } from "./upstream/stdio-host/host.ts";
+import { startStdioHost } from "./upstream/host/host.ts";
 import { watchControlPlane } from "./watch-control-plane.ts";
 
 /** The process that owns the stdio servers' processes, beside the workers. */

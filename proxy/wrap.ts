@@ -23,7 +23,7 @@ import { createProxyApp } from "./server.ts";
 import { followJournal } from "./state/journal-follower.ts";
 import { endpointOf } from "./transport/bridge/endpoint.ts";
 import { runBridge, type RunOptions } from "./transport/stdio/run.ts";
-import { startStdioHost } from "./upstream/stdio-host/host.ts";
+import { startStdioHost } from "./upstream/host/host.ts";
 import { createUpstreams } from "./upstream/upstreams.ts";
 import { watchControlPlane } from "./watch-control-plane.ts";
 

@@ -4,7 +4,7 @@ import { describeError } from "../../collector/kernel/errors.ts";
 import type { ProxyOverrides } from "../primary.ts";
 
 interface ProxyOptions extends ProxyOverrides {
-  readonly role?: "worker" | "stdio-host";
+  readonly role?: "worker" | "host";
 }
 
 export const registerProxy: RegisterCommands = (program, context) => {
@@ -15,7 +15,7 @@ export const registerProxy: RegisterCommands = (program, context) => {
     .option("--port <n>", "the port to listen on", wholeNumber(0, 65535))
     .option("--host <address>", "the address to listen on")
     // How the proxy starts its own processes; not for people.
-    .addOption(new Option("--role <role>").choices(["worker", "stdio-host"]).hideHelp())
+    .addOption(new Option("--role <role>").choices(["worker", "host"]).hideHelp())
     .addHelpText("after", "\nExample:\n  signalbox proxy --port 7070 --workers 2")
     .action((options: ProxyOptions) => run(context, options));
 };

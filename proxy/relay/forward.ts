@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 import * as rpc from "../transport/rpc-error.ts";
 import { serialize } from "../transport/envelope.ts";
-import { MISDIRECTED } from "../upstream/stdio-host/hosted-path.ts";
+import { MISDIRECTED } from "../upstream/host/hosted-path.ts";
 import { requestHeaders } from "../upstream/headers.ts";
 import { readChallenge } from "../upstream/credentials/challenge.ts";
 import type { RefusedCredential } from "../upstream/credentials/credentials.ts";

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { BRIDGE_SESSION } from "../upstream/stdio-host/hosted-path.ts";
+import { BRIDGE_SESSION } from "../upstream/host/hosted-path.ts";
 import type { Clock } from "../../collector/kernel/clock.ts";
 import type { BridgeWay, Upstream } from "../upstream/upstreams.ts";
 import { isModernVersion } from "../era/classify.ts";

@@ -121,7 +121,6 @@ export const controlEventSchema = z.discriminatedUnion("kind", [
 ]);
 
 export type ControlEvent = z.infer<typeof controlEventSchema>;
-export type ControlEventKind = ControlEvent["kind"];
 export type Task = Readonly<z.infer<typeof taskSchema>>;
 export type Approval = Readonly<z.infer<typeof approvalSchema>>;
 export type Exception = Readonly<z.infer<typeof exceptionSchema>>;

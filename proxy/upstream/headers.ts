@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
-import { CALLER_HEADER, PRINCIPAL_HEADER } from "./stdio-host/hosted-path.ts";
+import { CALLER_HEADER, PRINCIPAL_HEADER } from "./host/hosted-path.ts";
 import type { Upstream } from "./upstreams.ts";
 
 /** What passes from the caller to the upstream besides `mcp-*`: nothing that says who the caller is. */

@@ -5,7 +5,7 @@ import { expandPlaceholders } from "../registry/placeholders.ts";
 import { activeVersions } from "../registry/rollout.ts";
 import type { Endpoint, ServerEntry } from "../registry/server-entry.ts";
 import { oneWriteConnector } from "./one-write.ts";
-import { hostedPath } from "./stdio-host/hosted-path.ts";
+import { hostedPath } from "./host/hosted-path.ts";
 
 /** Where the messages for one server go, ready to be sent to. */
 export interface Upstream {
@@ -63,7 +63,7 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
   const poolFor = (origin: string, socketPath?: string): Pool => {
     const found = pools.get(origin);
     if (found) return found;
-    const pool = new Pool(origin.startsWith("http") ? origin : "http://stdio-host", {
+    const pool = new Pool(origin.startsWith("http") ? origin : "http://host", {
       // As many as calls are under way, which the proxy bounds: an open stream keeps one to itself.
       connections: null,
       connect: oneWriteConnector({ timeout: CONNECT_TIMEOUT_MS, ...(socketPath === undefined ? {} : { socketPath }) }),

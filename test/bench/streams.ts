@@ -1,7 +1,6 @@
 /**
- * node test/bench/streams.ts [--streams 1000] [--seconds 20] [--kind GET|listen] [--rounds 1]: the memory of one worker that
- * holds open streams, against the same worker with none: GET streams of the older revisions, subscriptions/listen of the
- * newest. The goal is 150 MB. With one kind, and rounds that open the streams again and again, what stays behind is seen.
+ * The memory of one worker that holds open streams, against the same worker with none: GET streams of the older revisions,
+ * subscriptions/listen of the newest. The goal is 150 MB.
  */
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -15,7 +14,28 @@ import { formatTable } from "../support/table.ts";
 import { waitFor } from "../support/wait.ts";
 import { cpuMicroseconds } from "./cpu-time.ts";
 
-const { values } = parseArgs({ options: { streams: { type: "string", default: "1000" }, seconds: { type: "string", default: "20" }, kind: { type: "string" }, rounds: { type: "string", default: "1" }, json: { type: "boolean", default: false } } });
+const help = `Usage: node test/bench/streams.ts [options]
+
+  --streams <n>   how many streams to open (default 1000)
+  --seconds <n>   how long they stay open (default 20)
+  --kind <kind>   GET or listen (default: one after the other)
+  --rounds <n>    open and close them so often: with one kind, what stays behind is seen (default 1)
+  --json          print as JSON`;
+
+const { values } = parseArgs({
+  options: {
+    streams: { type: "string", default: "1000" },
+    seconds: { type: "string", default: "20" },
+    kind: { type: "string" },
+    rounds: { type: "string", default: "1" },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+if (values.help) {
+  console.log(help);
+  process.exit(0);
+}
 const count = Number(values.streams);
 const seconds = Number(values.seconds);
 const kinds = (["GET", "listen"] as const).filter((kind) => values.kind === undefined || values.kind === kind);

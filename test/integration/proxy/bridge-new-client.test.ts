@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { serveFixtureHttp } from "../../fixtures/mcp-server/http.ts";
 import { asAlice, asBob } from "../../support/proxy-app.ts";
 import { startSseServer } from "../../support/sse-server.ts";
-import { startStdioProxy, type StdioProxy, type StdioServer } from "../../support/stdio-host.ts";
+import { startStdioProxy, type StdioProxy, type StdioServer } from "../../support/stdio-proxy.ts";
 import { startV1Http } from "../../support/v1-http.ts";
 import { waitFor } from "../../support/wait.ts";
 

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { serveFixtureHttp } from "../../fixtures/mcp-server/http.ts";
 import { newFixtureStdio } from "../../support/mcp-fixture.ts";
 import { asAlice, asBob } from "../../support/proxy-app.ts";
-import { startStdioProxy, type StdioProxy, type StdioServer } from "../../support/stdio-host.ts";
+import { startStdioProxy, type StdioProxy, type StdioServer } from "../../support/stdio-proxy.ts";
 import { startStubUpstream, type StubUpstream } from "../../support/stub-upstream.ts";
 import { waitFor } from "../../support/wait.ts";
 

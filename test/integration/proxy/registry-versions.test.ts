@@ -8,7 +8,7 @@ import type { Stoppable } from "../../../collector/kernel/lifecycle.ts";
 import { silentLogger } from "../../../collector/kernel/log.ts";
 import { chooseVersion } from "../../../proxy/registry/rollout.ts";
 import { serverEntrySchema, type ServerEntry } from "../../../proxy/registry/server-entry.ts";
-import { startStdioHost } from "../../../proxy/upstream/stdio-host/host.ts";
+import { startStdioHost } from "../../../proxy/upstream/host/host.ts";
 import { createUpstreams, type Upstreams } from "../../../proxy/upstream/upstreams.ts";
 import { answerJson, idOf, startStubUpstream, type StubUpstream } from "../../support/stub-upstream.ts";
 import { waitFor } from "../../support/wait.ts";

@@ -4,7 +4,7 @@ import { CreateMessageRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { afterEach, expect, test } from "vitest";
 import { asAlice } from "../../support/proxy-app.ts";
 import { startSseServer, type SseServer } from "../../support/sse-server.ts";
-import { startStdioProxy, type StdioProxy } from "../../support/stdio-host.ts";
+import { startStdioProxy, type StdioProxy } from "../../support/stdio-proxy.ts";
 import { waitFor } from "../../support/wait.ts";
 
 let server: SseServer;

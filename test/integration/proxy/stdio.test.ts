@@ -7,7 +7,7 @@ import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/
 import { afterEach, expect, test } from "vitest";
 import { fixtureStdio } from "../../support/mcp-fixture.ts";
 import { asAlice, asBob } from "../../support/proxy-app.ts";
-import { startStdioProxy, type StdioProxy } from "../../support/stdio-host.ts";
+import { startStdioProxy, type StdioProxy } from "../../support/stdio-proxy.ts";
 import { waitFor } from "../../support/wait.ts";
 
 let proxy: StdioProxy;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { systemClock } from "../../collector/kernel/clock.ts";
 import { silentLogger } from "../../collector/kernel/log.ts";
 import { serverEntrySchema, type ServerEntry } from "../../proxy/registry/server-entry.ts";
-import { startStdioHost, type StdioHostOptions } from "../../proxy/upstream/stdio-host/host.ts";
+import { startStdioHost, type StdioHostOptions } from "../../proxy/upstream/host/host.ts";
 import { startProxyApp, type TestProxy, type TestProxyOptions } from "./proxy-app.ts";
 
 export interface StdioProxy extends TestProxy {
