@@ -5,7 +5,7 @@ import { storeConfigSchema } from "../config.ts";
 import type { CommandContext } from "../kernel/command.ts";
 import { SignalboxError } from "../kernel/errors.ts";
 import { createStoreClient } from "../store/client.ts";
-import { publicKeyText, readPublicKey } from "./checkpoint/entry.ts";
+import { publicKeyText, readPublicKey, recordsOf } from "./checkpoint/entry.ts";
 import { auditDir, logFile } from "./checkpoint/files.ts";
 import { openCheckpointLog } from "./checkpoint/log.ts";
 import { proofProblem, proofSchema } from "./checkpoint/proof.ts";
@@ -71,8 +71,6 @@ export function registerAuditKeys(audit: Command, context: CommandContext): void
       context.print(`key ${public_key_id} signs in place of ${key_id} (${event_id})`);
     });
 }
-
-const recordsOf = (range: { first_seq: string; last_seq: string }): number => Number(range.last_seq) - Number(range.first_seq) + 1;
 
 /** A key as `keys export` prints it, or in PEM, in a file or as it is. */
 export async function readTrustedKey(given: string): Promise<string> {

@@ -55,6 +55,9 @@ export const keySchema = z.strictObject({
 export const entrySchema = z.discriminatedUnion("event_type", [checkpointSchema, keySchema]);
 
 export type Checkpoint = z.infer<typeof checkpointSchema>;
+
+/** How many records a checkpoint was signed over. */
+export const recordsOf = ({ first_seq, last_seq }: Checkpoint): number => Number(last_seq) - Number(first_seq) + 1;
 export type KeyStatement = z.infer<typeof keySchema>;
 export type LogEntry = z.infer<typeof entrySchema>;
 

@@ -137,6 +137,7 @@ describe("a proof of one call", () => {
     await expect(of(1)).rejects.toMatchObject({ message: expect.stringContaining("not the ones that checkpoint") });
     await mutate(`otel_traces DELETE WHERE ${spanOf(producer, 2)}`);
     await expect(of(2)).rejects.toMatchObject({ message: expect.stringContaining("is not in the store") });
+    await expect(of(1)).rejects.toMatchObject({ message: expect.stringContaining("1 of the 3 records under checkpoint"), remedy: expect.stringContaining("retention") });
   });
 });
 
