@@ -340,6 +340,8 @@ class FileSpool implements Spool {
   /** After whoever waited for the disk has gone on. */
   #toldDurable(): void {
     for (const listener of this.#durableListeners) listener();
+    // The end keeps them itself.
+    if (this.#stopping) return;
     this.#leavesTimer ??= setTimeout(() => this.#flushLeavesLater(), this.#options.leavesMs ?? 1000).unref();
   }
 

@@ -55,11 +55,11 @@ export const keySchema = z.strictObject({
 export const entrySchema = z.discriminatedUnion("event_type", [checkpointSchema, keySchema]);
 
 export type Checkpoint = z.infer<typeof checkpointSchema>;
+export type KeyStatement = z.infer<typeof keySchema>;
+export type LogEntry = z.infer<typeof entrySchema>;
 
 /** How many records a checkpoint was signed over. */
 export const recordsOf = ({ first_seq, last_seq }: Checkpoint): number => Number(last_seq) - Number(first_seq) + 1;
-export type KeyStatement = z.infer<typeof keySchema>;
-export type LogEntry = z.infer<typeof entrySchema>;
 
 /** What is made of the members, and what others may add to an entry: none of it can be covered by its hash. */
 const OUTSIDE: ReadonlySet<string> = new Set(["event_hash", "signature", "public_key_signature", "anchor_witness"]);
