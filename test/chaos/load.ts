@@ -20,6 +20,8 @@ export interface Load {
   readonly refused: number;
   /** Sent, and neither answered nor refused. */
   readonly failed: number;
+  /** Sent, and nothing is known of them yet. */
+  readonly inFlight: number;
   /** Calls a second at most; 0 sends none, Infinity the next one as soon as the last was answered. */
   rate: number;
   stop(): Promise<void>;
@@ -39,13 +41,14 @@ export function startLoad(options: LoadOptions): Load {
   const pool = new Pool(options.origin, { connections: options.connections, bodyTimeout: 30_000, headersTimeout: 30_000 });
   const { headers, body } = callRequest("small", options.headers);
   const answered = new Set<string>();
-  const counts = { attempts: 0, refused: 0, failed: 0 };
+  const counts = { attempts: 0, refused: 0, failed: 0, inFlight: 0 };
   let stopped = false;
   let stopping: Promise<void> | undefined;
 
   const one = async (): Promise<boolean> => {
     const n = options.firstId - FIRST_ID + counts.attempts++;
     const id = String(FIRST_ID + n);
+    counts.inFlight++;
     try {
       const response = await pool.request({ path: options.path, method: "POST", headers, body: body(n) });
       const text = await response.body.text();
@@ -56,6 +59,8 @@ export function startLoad(options: LoadOptions): Load {
     } catch {
       counts.failed++;
       return false;
+    } finally {
+      counts.inFlight--;
     }
   };
   const load = {
@@ -69,6 +74,9 @@ export function startLoad(options: LoadOptions): Load {
     },
     get failed() {
       return counts.failed;
+    },
+    get inFlight() {
+      return counts.inFlight;
     },
     stop() {
       stopped = true;

@@ -1,4 +1,5 @@
 import type { BookKeeper, Books } from "./check.ts";
+import { waitFor } from "../support/wait.ts";
 import type { Fault, World } from "./fault.ts";
 
 /** A row of the table. */
@@ -71,6 +72,7 @@ async function whileStill(world: World, books: BookKeeper, verifyNow: boolean): 
   const rate = load.rate;
   load.rate = 0;
   try {
+    await waitFor("the calls under way to be answered", () => load.inFlight === 0, { timeoutMs: SETTLE_MS });
     await books.settle(new Set(load.answered), SETTLE_MS);
     return { sums: await books.check(load.answered), found: verifyNow ? await books.verify() : null };
   } finally {

@@ -50,8 +50,10 @@ const chosen = all.filter((fault) => values.only?.includes(fault.name) ?? !(shor
 const random = seededRandom(Number(values.seed));
 const say = (line: string): void => void (values.json ? undefined : console.log(line));
 
+/** How long a connection that nobody answers keeps the exporter, and some more. */
+const halfOpenSeconds = short ? 0 : 80;
 /** A worker's limit: small enough to be reached, and large enough for an outage at the usual rate. */
-const spoolMaxBytes = Math.max(6 * 1024 * 1024, Math.ceil(outageSeconds * 150 * 4096));
+const spoolMaxBytes = Math.max(6 * 1024 * 1024, Math.ceil(Math.max(outageSeconds, halfOpenSeconds) * 150 * 2048));
 const dir = mkdtempSync(join(tmpdir(), "signalbox-chaos-"));
 mkdirSync(join(dir, "data", "spool"), { recursive: true });
 // Whatever comes up is taken down again, a start that fails half-way included: a mount outlives its process.
