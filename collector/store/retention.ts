@@ -92,14 +92,16 @@ const TIME: Readonly<Record<string, string>> = {
   sequence_scores: "toDateTime(ts)",
   argument_values: "toDateTime(last_at)",
   argument_flows: "toDateTime(last_at)",
+  argument_places: "toDateTime(toLastDayOfMonth(month))",
 };
 const TIER: Readonly<Record<string, string>> = { calls: "risk_tier", payloads: "risk_tier", otel_traces: "SpanAttributes['signalbox.server.risk_tier']" };
 const IS_OTHER = "SpanAttributes['signalbox.audit.producer'] = ''";
 
-/** What the configuration says, table by table. The index of traces goes with the last of their spans, an hour's mark with its counts. */
+/** What the configuration says, table by table. The index of traces goes with the last of their spans, an hour's mark with its counts,
+ * how many values a month had with the values. */
 export function rulesOf(retention: Retention): Rule[] {
   const index = longest(retention.otel_traces);
-  return [...Object.entries(retention), ["otel_traces_trace_id_ts", index] as const, ["sequence_blocks", retention.sequence_counts] as const].map(([table, kept]) => ruleOf(table, kept));
+  return [...Object.entries(retention), ["otel_traces_trace_id_ts", index] as const, ["sequence_blocks", retention.sequence_counts] as const, ["argument_places", retention.argument_values] as const].map(([table, kept]) => ruleOf(table, kept));
 }
 
 function ruleOf(table: string, kept: Keep): Rule {

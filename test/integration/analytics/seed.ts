@@ -28,7 +28,7 @@ export async function startTestStore(): Promise<TestStore> {
 
 /** Empties what jobs read and write. */
 export async function clear(store: Store): Promise<void> {
-  for (const table of ["calls", "calls_1m", "calls_1h", "calls_1d", "latency_1m", "latency_1h", "latency_1d", "latency_by_agent_1h", "findings", "job_runs", "baselines", "metric_values", "audit_completeness", "incident_events", "alert_events", "registry_servers", "control_events", "first_uses", "argument_values", "argument_flows", "sequence_counts", "sequence_blocks", "sequence_models", "sequence_transitions", "sequence_scores"]) {
+  for (const table of ["calls", "calls_1m", "calls_1h", "calls_1d", "latency_1m", "latency_1h", "latency_1d", "latency_by_agent_1h", "findings", "job_runs", "baselines", "metric_values", "audit_completeness", "incident_events", "alert_events", "registry_servers", "control_events", "first_uses", "argument_values", "argument_places", "argument_flows", "sequence_counts", "sequence_blocks", "sequence_models", "sequence_transitions", "sequence_scores"]) {
     await store.command(`TRUNCATE TABLE ${table}`);
   }
 }

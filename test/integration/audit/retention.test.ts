@@ -56,7 +56,7 @@ let dir: string;
 
 test("rules are put in force once, and shown", async () => {
   expect((await readRetention(options())).find((state) => state.table === "calls")).toMatchObject({ inForce: false, current: null, completeFrom: null });
-  expect((await apply()).sort()).toEqual(["argument_flows", "argument_values", "audit_anchors", "audit_completeness", "baselines", "calls", "calls_1h", "calls_1m", "dropped_payloads", "findings", "job_runs", "latency_1h", "latency_1m", "latency_by_agent_1h", "notification_events", "otel_traces", "otel_traces_trace_id_ts", "payloads", "sequence_blocks", "sequence_counts", "sequence_models", "sequence_scores", "sequence_transitions"]);
+  expect((await apply()).sort()).toEqual(["argument_flows", "argument_places", "argument_values", "audit_anchors", "audit_completeness", "baselines", "calls", "calls_1h", "calls_1m", "dropped_payloads", "findings", "job_runs", "latency_1h", "latency_1m", "latency_by_agent_1h", "notification_events", "otel_traces", "otel_traces_trace_id_ts", "payloads", "sequence_blocks", "sequence_counts", "sequence_models", "sequence_scores", "sequence_transitions"]);
   expect(await apply()).toEqual([]);
   const states = await readRetention(options());
   expect(states.filter((state) => !state.inForce)).toEqual([]);
