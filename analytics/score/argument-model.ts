@@ -22,8 +22,13 @@ interface CallWithArguments {
 const mostNovelty = 3;
 /** A value that no result of the task showed is the user's own, as far as results were followed. */
 const ownValue = 0.3;
-/** An ordinary argument out of text that scores 1 comes once in so many powers of ten. */
+/**
+ * An ordinary argument out of text that scores 1 comes once in so many powers of ten, and by how many times less it is out
+ * of text that is half so much like an instruction: bills and invitations ask for something too.
+ */
 const flowDecades = 4;
+const flowSteepness = 1.5;
+const flowPrior = (score: number): number => 10 ** (-flowDecades * score ** flowSteepness);
 /** Scores are counted in tenths. */
 const levelOf = (score: number): number => Math.round(score * 10);
 
@@ -83,7 +88,7 @@ export class ArgumentModel {
   flows(className: string, step: CallWithArguments, known: boolean): number[] {
     const tainted = (step.arguments ?? []).filter((argument) => levelOf(argument.flowScore) > 0);
     return tainted.map((argument) =>
-      this.#flows.bits(className, placeOf(step, argument), levelOf(argument.flowScore), { prior: 10 ** (-flowDecades * argument.flowScore), known }),
+      this.#flows.bits(className, placeOf(step, argument), levelOf(argument.flowScore), { prior: flowPrior(argument.flowScore), known }),
     );
   }
 }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { readRows, splitCsv, writeRows, type Row } from "../../../analytics/eval/rows.ts";
 import { scoreEventsFile, scoreSeriesFile } from "../../../analytics/eval/series.ts";
 import { scoreTraceFiles } from "../../../analytics/eval/traces.ts";
+import { BehaviourModel, scoreSequence, type Sequence } from "../../../analytics/jobs/unusual-sequences/score.ts";
 import { createRecordedFlow } from "../../../proxy/handling/flow/recorded.ts";
 import { EventCorpus } from "../../eval/scoring/events.ts";
 import { NabCorpus, profiles } from "../../eval/scoring/nab.ts";
@@ -144,6 +145,26 @@ test("outputs beside the calls are read, and a run that carries out what it read
   const plain = file("elsewhere.ndjson", lines(outputs("- amount: 10")));
   expect(await scores({ testOutputs: plain })).toEqual([own, own]);
   await expect(scores({ testOutputs: file("bad-outputs.ndjson", '{"trace_id":"own"}') })).rejects.toThrow(/bad-outputs\.ndjson: an output has no trace_id or no text/);
+});
+
+test("where ordinary traces differ by much more than usual, a bit counts for less", async () => {
+  const kindOf = (tool: string): string => (tool === "read" ? "read" : "write");
+  const call = (trace_id: string, seq: number, tool: string): string =>
+    JSON.stringify({ trace_id, seq, server: "mail", tool, kind: kindOf(tool), untrusted: tool === "read", agent: "a", task_class: "inbox" });
+  const lines = (traces: readonly string[][]): string => traces.flatMap((tools, i) => tools.map((tool, seq) => call(`t${i}`, seq, tool))).join("\n");
+  const weightAfter = async (train: string[][]): Promise<number> => {
+    const test = [["read"], ["read", "wire"]];
+    const paths = { train: file("differ.train.ndjson", lines(train)), test: file("differ.test.ndjson", lines(test)) };
+    const [low, high] = (await collect(scoreTraceFiles(paths, createRecordedFlow()))).map((row) => Number(row.score));
+    const model = new BehaviourModel();
+    const toSequence = (tools: string[]): Sequence => ({ className: "inbox", steps: tools.map((tool) => ({ token: `mail/${tool}/${kindOf(tool)}`, acts: tool !== "read", untrusted: tool === "read", outcome: "ok", arguments: [] })) });
+    for (const tools of train) model.add(toSequence(tools));
+    const [lowBits, highBits] = test.map((tools) => scoreSequence(model, toSequence(tools)).total);
+    return (high! - low!) / (highBits! - lowBits!);
+  };
+  // Every other one files a message; or one in four does something of its own in up to forty calls.
+  expect(await weightAfter(Array.from({ length: 40 }, (_, i) => ["read", ...(i % 2 === 0 ? ["label"] : [])]))).toBeCloseTo(1, 6);
+  expect(await weightAfter(Array.from({ length: 40 }, (_, i) => ["read", ...(i % 4 === 0 ? Array<string>(1 + i).fill(`own-${i}`) : [])]))).toBeLessThan(0.7);
 });
 
 test("an interval draws whole units, is the same at every run, and leaves out draws that give no number", () => {
