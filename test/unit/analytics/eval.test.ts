@@ -13,7 +13,7 @@ import { NabCorpus, profiles } from "../../eval/scoring/nab.ts";
 import { intervals, withInterval } from "../../eval/scoring/bootstrap.ts";
 import { auc, tprAt } from "../../eval/scoring/roc.ts";
 import { figuresOf, type Outcome } from "../../eval/scoring/traces.ts";
-import { binomialZ, ewma, markov, stide } from "../../eval/simple.ts";
+import { binomialZ, ewma, markov, newValues, stide } from "../../eval/simple.ts";
 
 let dir: string;
 beforeAll(() => {
@@ -198,6 +198,11 @@ test("the simple detectors beside are what they are called", () => {
   // Of ^^x, ^xy, xyw the last is new; after y came z once, of two known from there with one added each, over 3 names and one.
   expect(stide(train, run("c", "x", "y", "w")).get("c")).toBeCloseTo(1 / 3, 12);
   expect(markov(train, run("c", "x", "y", "w")).get("c")).toBeCloseTo(-Math.log2(1 / (1 + 4)), 12);
+  const paid = (id: string, ...args: object[]): Row[] => [{ trace_id: id, tool: "list", seq: 0, kind: "read", untrusted: true }, ...args.map((one, i) => ({ trace_id: id, tool: "pay", seq: i + 1, kind: "egress", args: one }))];
+  const paidBefore = [...paid("a", { to: ["ann"] }, { to: ["bob"] }), ...paid("b", { to: ["ann"], n: 1 })];
+  // Two of three calls brought a new name; eve is paid twice and counts once. At n there was one of one.
+  const news = newValues(paidBefore, [...paid("c", { to: ["eve"] }, { to: ["eve", "ann"], n: 2 }), ...paid("d", { to: ["bob"] })]);
+  expect([...news]).toEqual([["c", -Math.log2(3 / 5) - Math.log2(2 / 3)], ["d", 0]]);
   const binomial = binomialZ(2);
   binomial({ total: 95, hits: 9 });
   // The rate before is 9.5 of 105; 40 calls with 20 hits.
