@@ -1,3 +1,4 @@
+import { nullDigest } from "../../collector/record/call-record.ts";
 import { LevelModel } from "./level-model.ts";
 import { RarityModel } from "./rarity.ts";
 
@@ -60,9 +61,9 @@ export class ArgumentModel {
     for (const [place, level] of levels) this.addLevel(className, place, level, count);
   }
 
-  /** So many runs of the class had the value there. */
+  /** So many runs of the class had the value there. Null is none: some clients name every argument that they leave out. */
   addValue(className: string, place: string, digest: string, runs: number): void {
-    this.#values.add(className, place, digest, runs);
+    if (digest !== nullDigest) this.#values.add(className, place, digest, runs);
   }
 
   /** In so many runs of the class the most instruction-shaped source of the argument had this level. */
@@ -76,7 +77,7 @@ export class ArgumentModel {
     for (const argument of step.arguments ?? []) {
       const place = placeOf(step, argument);
       const key = `${place}\n${argument.digest}`;
-      if (repeated.has(key)) continue;
+      if (argument.digest === nullDigest || repeated.has(key)) continue;
       repeated.add(key);
       const weight = followed && !argument.fromResult ? ownValue : 1;
       bits += Math.min(mostNovelty, weight * this.#values.bits(className, place, argument.digest, known));

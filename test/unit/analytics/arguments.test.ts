@@ -99,6 +99,16 @@ test("values of acts are learnt, and a new one counts less where results were fo
   expect(model.novelty("c", pay(argument("/to", "stranger")), again)).toBe(0);
 });
 
+test("an argument that is null is no value: neither new nor learnt", () => {
+  const none = argument("/to", "0".repeat(32));
+  const [model, other] = [new ArgumentModel(), new ArgumentModel()];
+  for (let i = 0; i < 30; i++) model.add("c", [pay(argument("/to", "friend"))]);
+  for (let i = 0; i < 30; i++) other.add("c", [pay(argument("/to", "friend")), pay(none)]);
+  const bits = (one: ArgumentModel, ...args: Argument[]): number => one.novelty("c", pay(...args), context());
+  expect(bits(model, none)).toBe(0);
+  expect(bits(other, argument("/to", "stranger"))).toBe(bits(model, argument("/to", "stranger")));
+});
+
 test("an argument out of text that reads as an instruction counts by its score, and little where the class does that", () => {
   const model = new ArgumentModel();
   const from = (flowScore: number): Step => pay(argument("/to", "x", { flowScore, fromResult: true }));
