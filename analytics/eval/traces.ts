@@ -36,8 +36,12 @@ export async function* scoreTraceFiles(files: TraceFiles, flow: RecordedFlow): A
 const mostCalibration = 2000;
 /** One deployment's tasks are all alike and another's never twice the same: three in four ordinary ones score less. */
 const usualShare = 0.75;
-/** Where those that score more do so by more bits than these, in the mean of a tail that falls exponentially, a bit counts for less. */
+/**
+ * Where those that score more do so by more bits than these, in the mean of a tail that falls exponentially, a bit counts for
+ * less, and for less than in proportion: how far a wide tail reaches is known from few runs.
+ */
 const usualSpread = 3;
+const spreadPower = 1.5;
 
 /** What three in four ordinary traces score less than, and what a bit beyond it counts for. */
 interface Ordinary {
@@ -61,7 +65,7 @@ function ordinaryOf(scores: readonly number[]): Ordinary {
   const usual = quantileSorted(sorted, usualShare);
   // By the median and not the mean: one task that went wrong says nothing about the others.
   const spread = (quantileSorted(sorted.filter((score) => score >= usual), 0.5) - usual) / Math.LN2;
-  return { usual, weight: Math.min(1, usualSpread / spread) };
+  return { usual, weight: Math.min(1, (usualSpread / spread) ** spreadPower) };
 }
 
 /** The calls of each trace in order, one trace after another: calls of a trace stand together, or are gathered. */
