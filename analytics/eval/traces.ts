@@ -27,8 +27,8 @@ export async function* scoreTraceFiles(files: TraceFiles, flow: RecordedFlow): A
   for (const sequence of past) model.add(sequence);
   const ordinary = ordinaryScores(model, past);
   for (const [id, sequence] of await readSequences(files.test, files.testOutputs, flow)) {
-    const usual = model.taint.knows(sequence.className) ? ordinary.known : ordinary.unknown;
-    yield { trace_id: id, score: round(scoreSequence(model, sequence).total - usual) };
+    const { usual, weight } = model.taint.knows(sequence.className) ? ordinary.known : ordinary.unknown;
+    yield { trace_id: id, score: round(weight * (scoreSequence(model, sequence).total - usual)) };
   }
 }
 
@@ -36,16 +36,36 @@ export async function* scoreTraceFiles(files: TraceFiles, flow: RecordedFlow): A
 const mostCalibration = 2000;
 /** One deployment's tasks are all alike and another's never twice the same: three in four ordinary ones score less. */
 const usualShare = 0.75;
+/**
+ * Where those that score more do so by more bits than these, in the mean of a tail that falls exponentially, a bit counts for
+ * less, and for less than in proportion: how far a wide tail reaches is known from few runs.
+ */
+const usualSpread = 3;
+const spreadPower = 1.5;
+
+/** What three in four ordinary traces score less than, and what a bit beyond it counts for. */
+interface Ordinary {
+  readonly usual: number;
+  readonly weight: number;
+}
 
 /** What ordinary traces score under a model without them: of a class that is known, and of one of which this would be the first. */
-function ordinaryScores(model: BehaviourModel, past: readonly Sequence[]): { known: number; unknown: number } {
+function ordinaryScores(model: BehaviourModel, past: readonly Sequence[]): { known: Ordinary; unknown: Ordinary } {
   const step = Math.ceil(past.length / mostCalibration);
   const some = past.filter((_, i) => i % step === 0);
   const unknown = [...Map.groupBy(past, (one) => one.className).values()].flatMap((ofClass) => model.scoreAllWithout(ofClass));
   const known = some.map((one) => (model.taint.sequencesOf(one.className) > minRuns ? model.scoreWithout(one).total : undefined)).filter((score) => score !== undefined);
-  const usual = (scores: readonly number[]): number => (scores.length === 0 ? 0 : quantileSorted(Float64Array.from(scores).sort(), usualShare));
-  const ofUnknown = usual(unknown.map((score) => score.total));
-  return { known: known.length === 0 ? ofUnknown : usual(known), unknown: ofUnknown };
+  const ofUnknown = ordinaryOf(unknown.map((score) => score.total));
+  return { known: known.length === 0 ? ofUnknown : ordinaryOf(known), unknown: ofUnknown };
+}
+
+function ordinaryOf(scores: readonly number[]): Ordinary {
+  if (scores.length === 0) return { usual: 0, weight: 1 };
+  const sorted = Float64Array.from(scores).sort();
+  const usual = quantileSorted(sorted, usualShare);
+  // By the median and not the mean: one task that went wrong says nothing about the others.
+  const spread = (quantileSorted(sorted.filter((score) => score >= usual), 0.5) - usual) / Math.LN2;
+  return { usual, weight: Math.min(1, (usualSpread / spread) ** spreadPower) };
 }
 
 /** The calls of each trace in order, one trace after another: calls of a trace stand together, or are gathered. */
@@ -92,7 +112,7 @@ function toSequence(rows: readonly Row[], outputs: ReadonlyMap<string, string> |
     className: String(first.task_class ?? "") || `agent:${String(first.agent ?? "")}`,
     followed: outputs !== undefined,
     steps: ordered.map((row, at) => ({
-      token: `${String(row.server ?? "")}/${String(row.tool)}/${String(row.kind ?? "unknown")}`,
+      token: `${String(row.server ?? "")}/${String(row.tool)}/${effectOf(row)}`,
       acts: row.kind !== "read",
       untrusted: row.untrusted === true,
       outcome: String(row.outcome ?? "ok"),
@@ -100,6 +120,9 @@ function toSequence(rows: readonly Row[], outputs: ReadonlyMap<string, string> |
     })),
   };
 }
+
+/** What leaves for good can't be taken back: in the record's words it is destructive. */
+const effectOf = ({ kind = "unknown" }: Row): string => (kind === "egress" ? "destructive" : String(kind));
 
 /** Nine digits: what differs further down is rounding, and would differ from machine to machine. */
 export const round = (score: number): number => Number(score.toPrecision(9));

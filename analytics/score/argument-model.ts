@@ -1,3 +1,4 @@
+import { nullDigest } from "../../collector/record/call-record.ts";
 import { LevelModel } from "./level-model.ts";
 import { RarityModel } from "./rarity.ts";
 
@@ -22,8 +23,13 @@ interface CallWithArguments {
 const mostNovelty = 3;
 /** A value that no result of the task showed is the user's own, as far as results were followed. */
 const ownValue = 0.3;
-/** An ordinary argument out of text that scores 1 comes once in so many powers of ten. */
+/**
+ * An ordinary argument out of text that scores 1 comes once in so many powers of ten, and by how many times less it is out
+ * of text that is half so much like an instruction: bills and invitations ask for something too.
+ */
 const flowDecades = 4;
+const flowSteepness = 1.5;
+const flowPrior = (score: number): number => 10 ** (-flowDecades * score ** flowSteepness);
 /** Scores are counted in tenths. */
 const levelOf = (score: number): number => Math.round(score * 10);
 
@@ -55,9 +61,9 @@ export class ArgumentModel {
     for (const [place, level] of levels) this.addLevel(className, place, level, count);
   }
 
-  /** So many runs of the class had the value there. */
+  /** So many runs of the class had the value there. Null is none: some clients name every argument that they leave out. */
   addValue(className: string, place: string, digest: string, runs: number): void {
-    this.#values.add(className, place, digest, runs);
+    if (digest !== nullDigest) this.#values.add(className, place, digest, runs);
   }
 
   /** In so many runs of the class the most instruction-shaped source of the argument had this level. */
@@ -71,7 +77,7 @@ export class ArgumentModel {
     for (const argument of step.arguments ?? []) {
       const place = placeOf(step, argument);
       const key = `${place}\n${argument.digest}`;
-      if (repeated.has(key)) continue;
+      if (argument.digest === nullDigest || repeated.has(key)) continue;
       repeated.add(key);
       const weight = followed && !argument.fromResult ? ownValue : 1;
       bits += Math.min(mostNovelty, weight * this.#values.bits(className, place, argument.digest, known));
@@ -83,7 +89,7 @@ export class ArgumentModel {
   flows(className: string, step: CallWithArguments, known: boolean): number[] {
     const tainted = (step.arguments ?? []).filter((argument) => levelOf(argument.flowScore) > 0);
     return tainted.map((argument) =>
-      this.#flows.bits(className, placeOf(step, argument), levelOf(argument.flowScore), { prior: 10 ** (-flowDecades * argument.flowScore), known }),
+      this.#flows.bits(className, placeOf(step, argument), levelOf(argument.flowScore), { prior: flowPrior(argument.flowScore), known }),
     );
   }
 }

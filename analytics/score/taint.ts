@@ -15,11 +15,25 @@ export interface Step {
   arguments?: readonly Argument[];
 }
 
-/** The acting calls after an untrusted read, by their position; empty where nothing untrusted was read. */
+/**
+ * The acting calls after an untrusted read, by their position; empty where nothing untrusted was read. The very call that
+ * the task has made before, whether after the read or before it, says nothing about what it read: it is tried again.
+ */
 export function actsAfterUntrusted(steps: readonly Step[]): number[] {
   const first = steps.findIndex((s) => s.untrusted);
   if (first < 0) return [];
-  return steps.flatMap((s, at) => (at > first && s.acts ? [at] : []));
+  const made = new Set<string>();
+  return steps.flatMap((s, at) => {
+    const call = s.acts ? madeWith(s) : undefined;
+    const again = call !== undefined && made.has(call);
+    if (call !== undefined) made.add(call);
+    return at > first && s.acts && !again ? [at] : [];
+  });
+}
+
+/** A call and all of its arguments, in whatever order; undefined where there are none, or none were read. */
+function madeWith({ token, arguments: leaves = [] }: Step): string | undefined {
+  return leaves.length === 0 ? undefined : [token, ...leaves.map(({ path, digest }) => `${path}\n${digest}`).sort()].join("\n");
 }
 
 const place = "";

@@ -8,7 +8,7 @@ const transitionsSql = loadSql(new URL("./transitions.sql", import.meta.url));
 export interface TransitionRow {
   class: string;
   /** `after_untrusted`: in so many tasks `next` came for the first time after an untrusted read. `acts`: so many tasks acted at
-   * least `next` times after one. */
+   * least `next` times after one; the same call again is no act. */
   kind: "transition" | "after_untrusted" | "acts";
   context: string;
   next: string;
@@ -27,7 +27,7 @@ export interface SequenceModelVersion {
 }
 
 /** How versions are made and what their calibration scores mean. One of another method is not gone by. */
-export const sequenceMethod = "Witten-Bell back-off over 0 to 3 calls, acts and arguments after untrusted reads, blocks of an hour";
+export const sequenceMethod = "Witten-Bell back-off over 0 to 3 calls, acts and arguments after untrusted reads, repeats left out, blocks of an hour";
 
 /** A version is named by the moment up to which it learnt: `2026-01-05T12:00Z`. */
 export const versionName = (learntToMs: number): string => `${new Date(learntToMs).toISOString().slice(0, 16)}Z`;

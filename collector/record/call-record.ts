@@ -7,7 +7,7 @@ import { z } from "zod";
  * Units: `...Us` are microseconds; `receivedUs` is Unix time, the other `...AfterUs` count from it on the monotonic
  * clock (null: that step was not reached). `proxyUs` is the time the proxy itself worked or queued, without the upstream.
  * Digests are keyed (SHA-256 behind a key, cut to 32 hex digits): equal values have equal digests within one installation,
- * and nothing can be read back. No payload is ever part of a record. Empty string means "not applicable".
+ * and nothing can be read back but that there was no value (`nullDigest`). No payload is ever part of a record. Empty string means "not applicable".
  */
 export const decisions = ["allow", "deny", "hold"] as const;
 export const bases = ["explicit", "default", "exception"] as const;
@@ -29,6 +29,12 @@ export const outcomes = [
 export const riskTiers = ["low", "medium", "high"] as const;
 export const effects = ["read", "write", "destructive"] as const;
 export const handlings = ["pass", "annotate", "redact", "quarantine", "block"] as const;
+
+/**
+ * The digest of an argument that is null, in every installation: nothing is given, which needs no key to hide it, and
+ * whoever looks for values that are new must not take it for one.
+ */
+export const nullDigest = "0".repeat(32);
 
 const afterUs = z.int().nonnegative().nullable();
 

@@ -1,4 +1,4 @@
-import type { ArgumentLeaf } from "../../collector/record/call-record.ts";
+import { nullDigest, type ArgumentLeaf } from "../../collector/record/call-record.ts";
 import type { Digester } from "./digest.ts";
 
 const MAX_LEAVES = 256;
@@ -41,7 +41,7 @@ function visit(value: unknown, path: string, leaves: ArgumentLeaf[], digester: D
   }
   if (path === "") return;
   if (leaves.length >= MAX_LEAVES) return origin!(value, null);
-  const leaf: ArgumentLeaf = { path: path.length > MAX_PATH ? path.slice(0, MAX_PATH) : path, digest: digester.text(spelling(value)), flowFromSeq: null, flowScore: 0 };
+  const leaf: ArgumentLeaf = { path: path.length > MAX_PATH ? path.slice(0, MAX_PATH) : path, digest: value === null ? nullDigest : digester.text(spelling(value)), flowFromSeq: null, flowScore: 0 };
   leaves.push(leaf);
   if (origin !== null) origin(value, leaf);
 }

@@ -14,7 +14,7 @@ import { tprAt } from "./scoring/roc.ts";
 import { readScores, readTimes, type ScoresBySeries, type TimesBySeries } from "./scoring/series.ts";
 import { reportTexts } from "./texts/report.ts";
 import { figuresOf, foldsOf, outcomesOf, type Fold, type LabelledCall, type Outcome } from "./scoring/traces.ts";
-import { markov, scoreBySeries, simpleDenials, simpleLatency, simpleSeries, stide } from "./simple.ts";
+import { markov, newValues, scoreBySeries, simpleDenials, simpleLatency, simpleSeries, stide } from "./simple.ts";
 import { digits, formatShare } from "./texts/figures.ts";
 import { replayReport, scanner, untaughtModel } from "./replay.ts";
 
@@ -102,11 +102,7 @@ function outputsOf(file: string | undefined): { trainOutputs?: string; testOutpu
 async function traces(by: "task" | "agent"): Promise<Line[]> {
   const calls = (await collect(readRows(traceFile))) as LabelledCall[];
   const folds = await writeFolds(by, calls);
-  const simple = new Map<string, Map<string, number>>([["STIDE", new Map()], ["Markov", new Map()]]);
-  for (const { fold } of folds) {
-    for (const [id, score] of stide(fold.train, fold.test)) simple.get("STIDE")!.set(id, score);
-    for (const [id, score] of markov(fold.train, fold.test)) simple.get("Markov")!.set(id, score);
-  }
+  const simple = new Map(Object.entries({ STIDE: stide, Markov: markov, "new values": newValues }).map(([name, score]) => [name, new Map(folds.flatMap(({ fold }) => [...score(fold.train, fold.test)]))]));
   const mean = (drawn: readonly Outcome[]): Record<TraceFigure, number> => {
     const { auc = NaN, tpr1 = NaN, tpr5 = NaN, resisted5 = NaN } = figuresOf(drawn).get("suite_mean") ?? {};
     return { auc, tpr1, tpr5, resisted5 };

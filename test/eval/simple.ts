@@ -38,6 +38,41 @@ export function markov(train: readonly Row[], test: readonly Row[]): Map<string,
   return new Map([...sequencesOf(test)].map(([id, tools]) => [id, Math.max(...tools.map((tool, i) => bits(tools[i - 1] ?? "^", tool)))]));
 }
 
+/**
+ * Values that are new at their place in the arguments of an act after an untrusted read: minus the log of how often a
+ * training run's call brings a new one there, summed over a run's.
+ */
+export function newValues(train: readonly Row[], test: readonly Row[]): Map<string, number> {
+  const places = new Map<string, { known: Set<string>; calls: number }>();
+  for (const [place, value] of actsOf(train).flatMap(([, values]) => values)) {
+    const at = places.get(place) ?? { known: new Set(), calls: 0 };
+    places.set(place, at);
+    at.known.add(value);
+    at.calls++;
+  }
+  const bits = (place: string, value: string): number => {
+    const { known = new Set(), calls = 0 } = places.get(place) ?? {};
+    return known.has(value) ? 0 : -Math.log2((known.size + 1) / (calls + 2));
+  };
+  const once = (values: [string, string][]): [string, string][] => [...new Map(values.map((one) => [one.join("\n"), one])).values()];
+  return new Map(actsOf(test).map(([id, values]) => [id, once(values).reduce((sum, [place, value]) => sum + bits(place, value), 0)]));
+}
+
+/** By run, what its acts after an untrusted read were called with: the tool with the path, and the value. */
+function actsOf(rows: readonly Row[]): [id: string, values: [place: string, value: string][]][] {
+  return [...Map.groupBy(rows, (row) => String(row.trace_id))].map(([id, calls]) => {
+    const ordered = calls.toSorted((a, b) => Number(a.seq) - Number(b.seq));
+    const read = ordered.findIndex((call) => call.untrusted === true);
+    const acts = read < 0 ? [] : ordered.slice(read + 1).filter((call) => call.kind !== "read");
+    return [id, acts.flatMap((call) => scalarsOf(call.args, String(call.tool)))];
+  });
+}
+
+function scalarsOf(value: unknown, path: string): [string, string][] {
+  if (typeof value !== "object" || value === null) return [[path, JSON.stringify(value ?? null)]];
+  return Object.entries(value).flatMap(([key, one]) => scalarsOf(one, `${path}/${Array.isArray(value) ? "*" : key}`));
+}
+
 /** Deviations from an exponentially weighted mean, by its own spread. */
 export function ewma(weight = 0.05): SeriesScorer {
   let mean: number | undefined;

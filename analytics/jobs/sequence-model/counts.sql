@@ -3,8 +3,8 @@
 --   pieces of work with these are not counted; left_out_agents, left_out_from_ms, left_out_to_ms: nor those of an agent with
 --   a call in such a stretch, one of each a position
 -- out: block, counted_at, class, kind, context (the 0 to 3 calls before, one a line, ^ for the start), next (of kind acts: the how
---   manieth act after an untrusted read of its task it was), count
--- scans: calls from look_back_from to to_ms of pieces of work with a call since from_ms, 13 columns
+--   manieth act after an untrusted read of its task it was), count. An act that makes a call of its task again is none
+-- scans: calls from look_back_from to to_ms of pieces of work with a call since from_ms, 15 columns
 INSERT INTO sequence_counts (block, counted_at, task_class, kind, context, next, count)
 WITH
     fromUnixTimestamp64Milli({look_back_from_ms:Int64}, 'UTC') AS look_back_from,
@@ -43,6 +43,8 @@ WITH
         (
             SELECT
                 ts, seq, producer, toString(agent) AS agent, server, tool, toString(effect) AS effect, trusted, toString(outcome) AS outcome, task_id, task_class, session_id, trace_id,
+                -- 0 where there is nothing to tell calls apart by.
+                if(effect != 'read' AND notEmpty(arg_paths), cityHash64(arraySort(arrayZip(arg_paths, arrayResize(arg_digests, length(arg_paths), '')))), 0) AS made_with,
                 parent_span_id != '' AS traced,
                 task_id = '' AND session_id = '' AND NOT traced AS loose,
                 toUInt8(lagInFrame(ts, 1, toDateTime64(0, 6, 'UTC')) OVER (PARTITION BY agent, loose ORDER BY ts, seq) < ts - INTERVAL 30 MINUTE) AS opens
@@ -57,7 +59,8 @@ WITH
     transitions AS
     (
         SELECT
-            unit, class, ts, seq, token, acts,
+            unit, class, ts, seq, token,
+            unit_calls.acts AND (made_with = 0 OR row_number() OVER (PARTITION BY unit, token, made_with ORDER BY ts, seq) = 1) AS acts,
             row_number() OVER (PARTITION BY unit ORDER BY ts, seq) AS position,
             lagInFrame(token, 1, '^') OVER (PARTITION BY unit ORDER BY ts, seq) AS token_1,
             lagInFrame(marked, 1, '^') OVER (PARTITION BY unit ORDER BY ts, seq) AS marked_1,

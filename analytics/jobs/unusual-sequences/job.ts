@@ -24,7 +24,7 @@ export interface UnusualSequencesConfig extends SequenceThresholds {
 }
 
 const stepMs = 300_000;
-const version = "3";
+const version = "4";
 /** Active tasks looked at in one window, and findings made of them: more is one event, not many. */
 const mostSequences = 20_000;
 const mostFindings = 20;

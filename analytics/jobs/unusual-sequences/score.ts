@@ -95,6 +95,9 @@ export interface SequenceScore {
 const anyCall = { known: 0.25, unknown: 0.05 };
 /** A read with an argument out of an instruction can carry something out, and mostly only follows a link. */
 const readFlow = 0.5;
+/** What can't be taken back, as what was sent or paid, is what an agent is led astray for more often than what can: by a bit. */
+const forGood = 1;
+const isForGood = (token: string): boolean => token.endsWith("/destructive");
 
 /**
  * Scores one sequence: what its worst call means, and how many acts there were. An act after an untrusted read counts by
@@ -128,7 +131,7 @@ export function scoreSequence(model: BehaviourModel, { className, steps, followe
       acted++;
       const taintBits = (out.afterUntrusted[at] = model.taint.bits(className, step.token));
       out.fromArguments[at] = sum(flows) + model.arguments.novelty(className, step, { known, followed, repeated });
-      const bits = taintBits + out.fromArguments[at]!;
+      const bits = taintBits + out.fromArguments[at]! + (isForGood(step.token) ? forGood : 0);
       // A mundane act must not hide a call that is far more improbable than itself.
       if (bits > highest && bits + surprisal >= max) [out.worst, out.taintBits] = [at, taintBits];
       highest = Math.max(highest, bits);

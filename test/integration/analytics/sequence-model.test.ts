@@ -5,6 +5,8 @@ import { Command } from "commander";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { registerAnalytics } from "../../../analytics/command.ts";
 import { analyticsConfigSchema, createJobs, runJobsOver, type Finding } from "../../../analytics/index.ts";
+import { readSequences } from "../../../analytics/jobs/unusual-sequences/read.ts";
+import { actsAfterUntrusted } from "../../../analytics/score/taint.ts";
 import { systemClock } from "../../../collector/kernel/clock.ts";
 import type { CommandContext } from "../../../collector/kernel/command.ts";
 import { loadConfig } from "../../../collector/kernel/config.ts";
@@ -161,6 +163,31 @@ test("what is older than the history is left out of a version, but is still the 
     "after untrusted | s/put/write: 1",
     "acts | 1: 1",
   ]);
+}, 180_000);
+
+/** A put with these arguments, whose digests are their values. */
+const put = (taskId: string, atMs: number, args: Record<string, string>): SeedCall => ({
+  ...call(taskId, atMs, "put"),
+  columns: { arg_paths: Object.keys(args), arg_digests: Object.values(args), arg_flow_from: Object.keys(args).map(() => 0), arg_flow_scores: Object.keys(args).map(() => 0) },
+});
+
+test("an act that makes a call of its task again counts once, in the stored counts as in what is scored", async () => {
+  await insertCalls(store, [
+    call("t1", t0 + minute, "get"),
+    ...[{ "/to": "ann", "/n": "1" }, { "/n": "1", "/to": "ann" }, { "/to": "bob", "/n": "1" }].map((args, i) => put("t1", t0 + (2 + i) * minute, args)),
+    put("t2", t0 + minute, { "/to": "ann" }),
+    call("t2", t0 + 2 * minute, "get"),
+    put("t2", t0 + 3 * minute, { "/to": "ann" }),
+    // Without arguments there is nothing to tell two calls apart by.
+    call("t3", t0 + minute, "get"),
+    call("t3", t0 + 2 * minute, "put"),
+    call("t3", t0 + 3 * minute, "put"),
+  ]);
+  await build(t0, t0 + hour);
+  const lines = await transitions("2026-01-05T11:00Z");
+  expect(lines.filter((line) => /^(acts|after)/.test(line))).toEqual(["after untrusted | s/put/write: 2", "acts | 1: 2", "acts | 2: 2"]);
+  const sequences = await readSequences(store, { lookBackFromMs: t0 - hour, fromMs: t0, toMs: t0 + hour, learntToMs: t0, most: 10 });
+  expect(Object.fromEntries(sequences.map((one) => [one.taskId, actsAfterUntrusted(one.steps)]))).toEqual({ t1: [1, 3], t2: [], t3: [1, 2] });
 }, 180_000);
 
 test("what incidents are about is not learnt, and is unlearnt where they become known later", async () => {

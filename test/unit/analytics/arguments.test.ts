@@ -99,6 +99,16 @@ test("values of acts are learnt, and a new one counts less where results were fo
   expect(model.novelty("c", pay(argument("/to", "stranger")), again)).toBe(0);
 });
 
+test("an argument that is null is no value: neither new nor learnt", () => {
+  const none = argument("/to", "0".repeat(32));
+  const [model, other] = [new ArgumentModel(), new ArgumentModel()];
+  for (let i = 0; i < 30; i++) model.add("c", [pay(argument("/to", "friend"))]);
+  for (let i = 0; i < 30; i++) other.add("c", [pay(argument("/to", "friend")), pay(none)]);
+  const bits = (one: ArgumentModel, ...args: Argument[]): number => one.novelty("c", pay(...args), context());
+  expect(bits(model, none)).toBe(0);
+  expect(bits(other, argument("/to", "stranger"))).toBe(bits(model, argument("/to", "stranger")));
+});
+
 test("an argument out of text that reads as an instruction counts by its score, and little where the class does that", () => {
   const model = new ArgumentModel();
   const from = (flowScore: number): Step => pay(argument("/to", "x", { flowScore, fromResult: true }));
@@ -110,6 +120,8 @@ test("an argument out of text that reads as an instruction counts by its score, 
   expect(bits("transfers", 0.8)).toBeGreaterThan(5);
   expect(bits("bills", 0.8)).toBeLessThan(0.1);
   expect(bits("bills", 1)).toBeGreaterThan(bits("bills", 0.8) + 3);
+  // Text that is half like an instruction is a third of the evidence: 4 decades times 0.5 to the power of 1.5.
+  expect(model.flows("x", { ...from(0.5), token: "bank/new/write" }, false)[0]).toBeCloseTo(4 * 0.5 ** 1.5 * log2(10), 12);
   expect(model.flows("transfers", from(0.04), true)).toEqual([]);
 });
 
@@ -123,7 +135,8 @@ test("a task that pays a stranger out of what it read stands out from one that p
   expect(led.worst).toBe(1);
   expect(led.fromArguments[1]!).toBeGreaterThan(8);
   expect(led.surprisals).toEqual(usual.surprisals);
-  // A second act of a class that makes one is one more sign.
-  const both = scoreSequence(model, task(read, pay(argument("/to", "friend")), pay(argument("/to", "friend"))));
-  expect(both.total).toBeGreaterThan(usual.total + 2);
+  // A second act of a class that makes one is one more sign, and the same one again is none.
+  const again = (...args: Argument[]): number => scoreSequence(model, task(read, pay(argument("/to", "friend")), pay(argument("/to", "friend"), ...args))).total - usual.total;
+  expect(again(argument("/note", "hello"))).toBeGreaterThan(2);
+  expect(again()).toBeLessThan(0.5);
 });

@@ -6,13 +6,14 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { readRows, splitCsv, writeRows, type Row } from "../../../analytics/eval/rows.ts";
 import { scoreEventsFile, scoreSeriesFile } from "../../../analytics/eval/series.ts";
 import { scoreTraceFiles } from "../../../analytics/eval/traces.ts";
+import { BehaviourModel, scoreSequence, type Sequence } from "../../../analytics/jobs/unusual-sequences/score.ts";
 import { createRecordedFlow } from "../../../proxy/handling/flow/recorded.ts";
 import { EventCorpus } from "../../eval/scoring/events.ts";
 import { NabCorpus, profiles } from "../../eval/scoring/nab.ts";
 import { intervals, withInterval } from "../../eval/scoring/bootstrap.ts";
 import { auc, tprAt } from "../../eval/scoring/roc.ts";
 import { figuresOf, type Outcome } from "../../eval/scoring/traces.ts";
-import { binomialZ, ewma, markov, stide } from "../../eval/simple.ts";
+import { binomialZ, ewma, markov, newValues, stide } from "../../eval/simple.ts";
 
 let dir: string;
 beforeAll(() => {
@@ -146,6 +147,26 @@ test("outputs beside the calls are read, and a run that carries out what it read
   await expect(scores({ testOutputs: file("bad-outputs.ndjson", '{"trace_id":"own"}') })).rejects.toThrow(/bad-outputs\.ndjson: an output has no trace_id or no text/);
 });
 
+test("where ordinary traces differ by much more than usual, a bit counts for less", async () => {
+  const kindOf = (tool: string): string => (tool === "read" ? "read" : "write");
+  const call = (trace_id: string, seq: number, tool: string): string =>
+    JSON.stringify({ trace_id, seq, server: "mail", tool, kind: kindOf(tool), untrusted: tool === "read", agent: "a", task_class: "inbox" });
+  const lines = (traces: readonly string[][]): string => traces.flatMap((tools, i) => tools.map((tool, seq) => call(`t${i}`, seq, tool))).join("\n");
+  const weightAfter = async (train: string[][]): Promise<number> => {
+    const test = [["read"], ["read", "wire"]];
+    const paths = { train: file("differ.train.ndjson", lines(train)), test: file("differ.test.ndjson", lines(test)) };
+    const [low, high] = (await collect(scoreTraceFiles(paths, createRecordedFlow()))).map((row) => Number(row.score));
+    const model = new BehaviourModel();
+    const toSequence = (tools: string[]): Sequence => ({ className: "inbox", steps: tools.map((tool) => ({ token: `mail/${tool}/${kindOf(tool)}`, acts: tool !== "read", untrusted: tool === "read", outcome: "ok", arguments: [] })) });
+    for (const tools of train) model.add(toSequence(tools));
+    const [lowBits, highBits] = test.map((tools) => scoreSequence(model, toSequence(tools)).total);
+    return (high! - low!) / (highBits! - lowBits!);
+  };
+  // Every other one files a message; or one in four does something of its own in up to forty calls.
+  expect(await weightAfter(Array.from({ length: 40 }, (_, i) => ["read", ...(i % 2 === 0 ? ["label"] : [])]))).toBeCloseTo(1, 6);
+  expect(await weightAfter(Array.from({ length: 40 }, (_, i) => ["read", ...(i % 4 === 0 ? Array<string>(1 + i).fill(`own-${i}`) : [])]))).toBeLessThan(0.7);
+});
+
 test("an interval draws whole units, is the same at every run, and leaves out draws that give no number", () => {
   const units = [[1, 1, 1, 1], [0], [0], [1], [0], [1], [0], [1]];
   const share = (drawn: readonly number[][]) => ({ share: drawn.flat().reduce((sum, x) => sum + x, 0) / drawn.flat().length, first: drawn[0]![0] === 1 ? 7 : NaN });
@@ -177,6 +198,11 @@ test("the simple detectors beside are what they are called", () => {
   // Of ^^x, ^xy, xyw the last is new; after y came z once, of two known from there with one added each, over 3 names and one.
   expect(stide(train, run("c", "x", "y", "w")).get("c")).toBeCloseTo(1 / 3, 12);
   expect(markov(train, run("c", "x", "y", "w")).get("c")).toBeCloseTo(-Math.log2(1 / (1 + 4)), 12);
+  const paid = (id: string, ...args: object[]): Row[] => [{ trace_id: id, tool: "list", seq: 0, kind: "read", untrusted: true }, ...args.map((one, i) => ({ trace_id: id, tool: "pay", seq: i + 1, kind: "egress", args: one }))];
+  const paidBefore = [...paid("a", { to: ["ann"] }, { to: ["bob"] }), ...paid("b", { to: ["ann"], n: 1 })];
+  // Two of three calls brought a new name; eve is paid twice and counts once. At n there was one of one.
+  const news = newValues(paidBefore, [...paid("c", { to: ["eve"] }, { to: ["eve", "ann"], n: 2 }), ...paid("d", { to: ["bob"] })]);
+  expect([...news]).toEqual([["c", -Math.log2(3 / 5) - Math.log2(2 / 3)], ["d", 0]]);
   const binomial = binomialZ(2);
   binomial({ total: 95, hits: 9 });
   // The rate before is 9.5 of 105; 40 calls with 20 hits.

@@ -79,6 +79,21 @@ test("an act counts as after an untrusted read only where it comes after one", (
   expect(actsAfterUntrusted(sequence("c", "files/read/read", "mail/send/write").steps)).toEqual([]);
 });
 
+test("the very call that the task made before is no act again, whatever it has read since; other arguments or none make another", () => {
+  const send = (...digests: string[]): Step => ({ ...step("mail/send/write"), arguments: digests.map((digest) => ({ path: `/${digest[0]}`, digest, fromResult: false, flowScore: 0 })) });
+  const read = step("mail/read/read");
+  expect(actsAfterUntrusted([send("to ann", "note"), read, send("note", "to ann"), send("to bob", "note"), send("to ann"), send("to bob", "note")])).toEqual([3, 4]);
+  expect(actsAfterUntrusted([read, send(), send()])).toEqual([1, 2]);
+});
+
+test("an act that can't be taken back counts a bit more than one that can", () => {
+  const model = new BehaviourModel();
+  for (let i = 0; i < 20; i++) model.add(sequence("desk", "mail/read/read", ...(i < 2 ? ["mail/file/write"] : i < 4 ? ["mail/send/destructive"] : [])));
+  const [filed, sent] = ["mail/file/write", "mail/send/destructive"].map((act) => scoreSequence(model, sequence("desk", "mail/read/read", act)));
+  expect(sent!.afterUntrusted).toEqual(filed!.afterUntrusted);
+  expect(sent!.total).toBeCloseTo(filed!.total + 1, 12);
+});
+
 test("a task that acts after reading mail, which its class never does, is unusual, and the words say why", () => {
   const { model, past } = history();
   const hijacked = sequence("inbox", "mail/search/read", "mail/read/read", "mail/send/write");

@@ -32,6 +32,12 @@ test("every scalar of the arguments is a leaf, lists share one path", () => {
   expect(new Set(leaves.map((leaf) => leaf.digest)).size).toBe(6);
 });
 
+test("an argument that is null is known for one without the key, and the text of it is not", () => {
+  const [none, text] = argumentLeaves({ a: null, b: "null" }, digester);
+  expect(none?.digest).toBe("0".repeat(32));
+  expect(text?.digest).not.toBe(none?.digest);
+});
+
 test("a number and the text of its digits are different values", () => {
   const [number, text] = argumentLeaves({ a: 5, b: "5" }, digester);
   expect(number?.digest).not.toBe(text?.digest);

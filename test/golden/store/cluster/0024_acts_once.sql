@@ -1,0 +1,1 @@
+TRUNCATE TABLE sequence_blocks ON CLUSTER main
