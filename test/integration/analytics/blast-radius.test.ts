@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readBlastRadius, type BlastRadius } from "../../../analytics/blast-radius/read.ts";
 import type { BlastQuestion } from "../../../analytics/blast-radius/question.ts";
 import { registerAnalytics } from "../../../analytics/command.ts";
+import { nullDigest } from "../../../collector/record/call-record.ts";
 import { createStoreClient, type Store } from "../../../collector/store/client.ts";
 import { commandContext } from "../../support/command-context.ts";
 import type { TestEngine } from "../../support/engine.ts";
@@ -61,7 +62,7 @@ const steps: readonly Step[] = [
   { at: 0, agent: "triage", what: "files/read", task: "A", args: { "/path": "notes" } }, // 1
   { at: 5, agent: "triage", what: "files/write", effect: "write", task: "A", args: { "/path": "early" } }, // 2: before the seed
   { at: 10, agent: "triage", what: "tickets/read", task: "A", args: { "/ticket_id": "T7" } }, // 3: the seed
-  { at: 12, agent: "triage", what: "files/write", effect: "write", task: "A", args: { "/path": "report", "/content": "body" } }, // 4
+  { at: 12, agent: "triage", what: "files/write", effect: "write", task: "A", args: { "/path": "report", "/content": "body", "/target": nullDigest } }, // 4
   { at: 13, agent: "triage", what: "files/write", effect: "write", task: "A", args: { "/path": "refused" }, columns: { decision: "deny", outcome: "denied", attempts: 3 } }, // 5
   { at: 14, agent: "triage", what: "mail/send", effect: "egress", task: "A", args: { "/to": "T7" }, columns: { arg_flow_from: [3], outcome: "timeout" } }, // 6
   // 7-10: task B reads the report, and writes on.
@@ -97,6 +98,7 @@ const steps: readonly Step[] = [
   { at: 84, agent: "ring-c", what: "ring/get", task: "R3", args: { "/key": "k2" } }, // 31: depth 2
   { at: 90, agent: "ring-a", what: "ring/put", effect: "write", task: "R1", args: { "/key": "k3" } }, // 32
   { at: 91, agent: "ring-c", what: "ring/get", task: "R3", args: { "/key": "k3" } }, // 33: depth 1
+  { at: 92, agent: "other", what: "files/read", task: "X9", args: { "/target": nullDigest } }, // 34: out too, as nothing was named
 ];
 
 beforeAll(async () => {

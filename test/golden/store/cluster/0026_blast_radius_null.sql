@@ -1,0 +1,1 @@
+CREATE OR REPLACE VIEW blast_radius_from ON CLUSTER main AS
