@@ -9,7 +9,7 @@ const fromMs = nowMs - 60 * minute;
 
 /** Every query that counts calls which may be denied, and what in its answer is about single records. */
 const queries: Readonly<Record<string, readonly string[]>> = {
-  "alerts/queries/blast-radius": [],
+  "alerts/queries/reach": [],
   "analytics/baseline/hours": [],
   "analytics/baseline/pair-hours": [],
   "analytics/findings/health": [],
