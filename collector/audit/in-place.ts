@@ -7,7 +7,7 @@ const MAX_BYTES = 16 * 1024;
 
 /**
  * Whether a write may be done in place, on the thread that asks for it. Handing one to the thread pool wakes two threads,
- * there and back, which on a machine with little to do takes as long as a quick disk does. But the thread must not be kept
+ * there and back, which takes a good part of what a quick disk does. But the thread must not be kept
  * where the disk is slow, nor under load, where many records leave in one write anyway: the write before tells both.
  */
 export class InPlace {
