@@ -37,6 +37,8 @@ export function createDelivery(options: {
   cursor: Awaited<ReturnType<typeof readCursor>>;
   segments: SegmentLog;
   tail: SpanTail;
+  /** Puts what is durable and not in the tail yet there. */
+  completeTail: () => void;
   ballast: Ballast;
   beforeDelete: () => Promise<void>;
   onAcknowledged: (bytes: number) => void;
@@ -60,7 +62,10 @@ export function createDelivery(options: {
     get durableSeq() {
       return segments.durableSeq;
     },
-    next: async (fromSeq, limits) => tail.take(fromSeq, segments.durableSeq, limits) ?? batchOf(await reader.read(fromSeq, limits)),
+    async next(fromSeq, limits) {
+      options.completeTail();
+      return tail.take(fromSeq, segments.durableSeq, limits) ?? batchOf(await reader.read(fromSeq, limits));
+    },
     read: (fromSeq, limits) => reader.read(fromSeq, limits),
     beginSending: (firstSeq, lastSeq) => move({ acked: cursor.acked, sending: { firstSeq, lastSeq } }),
     async acknowledge(acked, bytes) {

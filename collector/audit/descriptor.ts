@@ -10,7 +10,7 @@ const DURABLE_WRITES = constants.O_DSYNC as number | undefined;
 
 /** A bare descriptor, because each operation of a FileHandle costs some promises and an object more. */
 export class Descriptor {
-  readonly fd: number;
+  readonly #fd: number;
   readonly #inPlace = new InPlace();
   /** What O_DSYNC does not cover: lengths that were changed without a write. */
   #unsynced = false;
@@ -20,13 +20,13 @@ export class Descriptor {
   }
 
   private constructor(fd: number) {
-    this.fd = fd;
+    this.#fd = fd;
   }
 
   /** Writes every byte or rejects; `at` null: where the file ends. One at a time. */
   async write(bytes: Uint8Array, at: number | null = null): Promise<void> {
     const beganMs = performance.now();
-    const done = this.#inPlace.allows(bytes.length, beganMs) ? writeSync(this.fd, bytes, 0, bytes.length, at) : 0;
+    const done = this.#inPlace.allows(bytes.length, beganMs) ? writeSync(this.#fd, bytes, 0, bytes.length, at) : 0;
     if (done < bytes.length) await this.writeParts([bytes.subarray(done)], at === null ? null : at + done);
     this.#inPlace.wrote(beganMs, performance.now());
     if (DURABLE_WRITES === undefined) this.#unsynced = true;
@@ -35,7 +35,7 @@ export class Descriptor {
   /** The same, never in place. */
   writeParts(parts: readonly Uint8Array[], at: number | null): Promise<void> {
     return new Promise((resolve, reject) => {
-      writev(this.fd, parts, at, (error, written) => {
+      writev(this.#fd, parts, at, (error, written) => {
         if (error) return reject(error);
         const left = after(parts, written);
         if (left.length === 0) resolve();
@@ -46,17 +46,17 @@ export class Descriptor {
 
   async sync(): Promise<void> {
     if (!this.#unsynced) return;
-    await promisify(fdatasync)(this.fd);
+    await promisify(fdatasync)(this.#fd);
     this.#unsynced = false;
   }
 
   async truncate(length: number): Promise<void> {
     this.#unsynced = true;
-    await promisify(ftruncate)(this.fd, length);
+    await promisify(ftruncate)(this.#fd, length);
   }
 
   close(): Promise<void> {
-    return promisify(close)(this.fd);
+    return promisify(close)(this.#fd);
   }
 }
 

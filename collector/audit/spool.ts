@@ -207,9 +207,8 @@ class FileSpool implements Spool {
     const onRecovered = (): void => options.logger.info({ producer }, "the audit spool can be written to again");
     this.#commit = new GroupCommit({
       write: async (bytes, lines) => {
-        setImmediate(() => this.#finishLast());
         await this.#segments.write(bytes, lines);
-        setImmediate(() => this.#toldDurable());
+        setImmediate(() => this.#afterCommit());
       },
       recover: async () => {
         await this.#segments.recover();
@@ -236,6 +235,7 @@ class FileSpool implements Spool {
       cursor,
       segments: this.#segments,
       tail: this.#tail,
+      completeTail: () => this.#finishLast(),
       ballast: this.#ballast,
       beforeDelete: async () => {
         await this.#intents.compact();
@@ -337,15 +337,16 @@ class FileSpool implements Spool {
     return { seq: head.seq, durable };
   }
 
-  /** After whoever waited for the disk has gone on. */
-  #toldDurable(): void {
+  /** In a turn of its own: whoever waited for the disk has gone on by then. */
+  #afterCommit(): void {
+    this.#finishLast();
     for (const listener of this.#durableListeners) listener();
     // The end keeps them itself.
     if (this.#stopping) return;
     this.#leavesTimer ??= setTimeout(() => this.#flushLeavesLater(), this.#options.leavesMs ?? 1000).unref();
   }
 
-  /** What the last record needs besides its line, done in a turn of its own: a lone call does not wait for it. */
+  /** What the last record needs besides its line, when no call waits for it any more. */
   #finishLast(): void {
     if (this.#last === null) return;
     const { draft, place, bytes } = this.#last;

@@ -1,5 +1,5 @@
-import type { BookKeeper, Books } from "./check.ts";
 import { waitFor } from "../support/wait.ts";
+import type { BookKeeper, Books } from "./check.ts";
 import type { Fault, World } from "./fault.ts";
 
 /** A row of the table. */
