@@ -119,7 +119,8 @@ test("mcp-remote registers itself, logs in and lets a client of standard input a
   });
   const client = new ClientV2({ name: "behind mcp-remote", version: "1" });
   try {
-    await client.connect(transport);
+    // Sooner than the test's own end, so that what mcp-remote said is seen.
+    await client.connect(transport, { timeout: 45_000 });
     await opened;
     expect((await client.listTools()).tools.map((tool) => tool.name)).toContain("echo");
     expect(textOf(await client.callTool({ name: "test_simple_text", arguments: {} }))).toContain("simple text");

@@ -99,6 +99,8 @@ const cases: readonly Case[] = [
   // who
   { name: "nobody's", token: () => signed({ sub: undefined, client_id: undefined }), expected: invalid },
   { name: "a principal with a line break", token: () => signed({ sub: "ana\nagent: root" }), expected: invalid },
+  { name: "a client whose id begins with a dash, as that of one in 64 that registered themselves", token: () => signed({ client_id: "-zdm4Tp570FDGGLo4bOyAAEApiNCNQGP-cULGXJSJgh" }), expected: "ok" },
+  { name: "a client whose id begins with an underscore", token: () => signed({ client_id: "_Im8Mj8gyEjpqpEsQMO1Nf4ni2RUeLELA2Fo5V-ct3L" }), expected: "ok" },
   { name: "an agent that is no name", token: () => signed({ client_id: "../triage agent" }), expected: invalid },
   { name: "a principal that is longer than the journal takes", token: () => signed({ sub: "a".repeat(129) }), expected: invalid },
   { name: "a chain of delegations that is too long", token: () => signed({ act: deep(8) }), expected: invalid },
