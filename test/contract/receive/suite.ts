@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { encodeProtobuf } from "../../golden/receive/encode-protobuf.ts";
 import { startReceiver, type Connection } from "../../integration/receive/support.ts";
 import type { Store } from "../../../collector/store/client.ts";
@@ -12,7 +12,7 @@ export interface StoreUnderTest extends Connection {
 export interface CollectorUnderTest {
   readonly store: Store;
   post(body: Buffer | string, headers: Readonly<Record<string, string>>): Promise<Response>;
-  /** Waits until that many spans were delivered, where an answer does not say so. */
+  /** Waits until that many spans were delivered since it was opened, where an answer does not say so. */
   settled?(spans: number): Promise<void>;
   stop(): Promise<void>;
 }
@@ -27,7 +27,8 @@ const encodings = {
 
 /**
  * Every golden case through a collector, our receiver or another, and a store: `input.json` is sent in one encoding (`send.json` says how often and
- * with which batch name), then `query.sql` must give `expected.json`. Both encodings share one expectation.
+ * with which batch name), then `query.sql` must give `expected.json`. Both encodings share one expectation, and have a database each, whose tables
+ * are emptied between the cases.
  */
 export function receiveContract(
   name: string,
@@ -41,30 +42,38 @@ export function receiveContract(
     });
     afterAll(() => store.stop());
 
-    for (const { name: folderName } of cases) {
-      const file = (part: string): URL => new URL(`${folderName}/${part}`, folder);
-      for (const [encoding, encode] of Object.entries(encodings)) {
-        it(`stores ${folderName.replaceAll("-", " ")} sent as ${encoding}`, async () => {
-          const database = `${folderName}_${encoding}`.replaceAll("-", "_");
-          const receiver = await open(store, database);
-          try {
-            const input = readJson<OtlpRequest>(file("input.json"));
-            const { body, type } = encode(input);
-            const sends = existsSync(file("send.json")) ? readJson<{ batch?: string }[]>(file("send.json")) : [{}];
-            for (const { batch } of sends) {
-              const response = await receiver.post(body, { "content-type": type, ...(batch ? { "x-signalbox-batch": batch } : {}) });
-              expect([response.status, NO_PARTIAL_SUCCESS.includes(await response.text())]).toEqual([200, true]);
-            }
-            await receiver.settled?.(sends.length * spansOf(input));
-            const rows = await receiver.store.query(readFileSync(file("query.sql"), "utf8"));
-            await expect(`${JSON.stringify(rows, null, 2)}\n`).toMatchFileSnapshot(file("expected.json").pathname);
-          } finally {
-            await receiver.stop();
+    describe.each(Object.entries(encodings))("sent as %s", (encoding, encode) => {
+      let receiver: CollectorUnderTest;
+      let sent = 0;
+      beforeAll(async () => {
+        receiver = await open(store, `golden_${encoding}`);
+      });
+      afterEach(() => truncateAll(receiver.store));
+      afterAll(() => receiver.stop());
+
+      for (const { name: folderName } of cases) {
+        const file = (part: string): URL => new URL(`${folderName}/${part}`, folder);
+        it(`stores ${folderName.replaceAll("-", " ")}`, async () => {
+          const input = readJson<OtlpRequest>(file("input.json"));
+          const { body, type } = encode(input);
+          const sends = existsSync(file("send.json")) ? readJson<{ batch?: string }[]>(file("send.json")) : [{}];
+          for (const { batch } of sends) {
+            const response = await receiver.post(body, { "content-type": type, ...(batch ? { "x-signalbox-batch": batch } : {}) });
+            expect([response.status, NO_PARTIAL_SUCCESS.includes(await response.text())]).toEqual([200, true]);
+            sent += spansOf(input);
           }
+          await receiver.settled?.(sent);
+          const rows = await receiver.store.query(readFileSync(file("query.sql"), "utf8"));
+          await expect(`${JSON.stringify(rows, null, 2)}\n`).toMatchFileSnapshot(file("expected.json").pathname);
         });
       }
-    }
+    });
   });
+}
+
+async function truncateAll(store: Store): Promise<void> {
+  const tables = await store.query<{ name: string }>("SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'");
+  for (const { name } of tables) await store.command(`TRUNCATE TABLE \`${name}\``);
 }
 
 /** What says in either encoding that every span was taken; the real collector writes the empty message too. */

@@ -65,8 +65,8 @@ test("two and a half hours of work with three disturbances give these three, wit
 }, 180_000);
 
 test("ordinary work raises nothing", async () => {
-  await insertCalls(store, ordinaryTraffic(t0, t0 + 150 * minute, 2));
-  const { runs, findings } = await runJobsOver({ jobs: detectors, store, fromMs: t0, toMs: t0 + 150 * minute });
+  await insertCalls(store, ordinaryTraffic(t0, t0 + 75 * minute, 2));
+  const { runs, findings } = await runJobsOver({ jobs: detectors, store, fromMs: t0, toMs: t0 + 75 * minute });
   expect(runs.filter((run) => run.status === "error")).toEqual([]);
   expect(findings.map((f) => f.title)).toEqual([]);
 }, 180_000);
