@@ -2,8 +2,8 @@
 const QUICK_MS = 1;
 /** The thread is at the disk for at most one part in so many of its time. */
 const SHARE = 5;
-/** Some records; more bytes take longer. */
-const MAX_BYTES = 16 * 1024;
+/** A record in the two blocks that it may lie across. More than one come under load, and together. */
+const MAX_BYTES = 8 * 1024;
 
 /**
  * Whether a write may be done in place, on the thread that asks for it. Handing one to the thread pool wakes two threads,
