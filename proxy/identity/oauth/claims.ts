@@ -28,8 +28,13 @@ const agentName = /^[A-Za-z0-9_-][A-Za-z0-9._~@:/-]{0,127}$/;
 /** Whatever people are called, but nothing that could make a line of a log say something else. */
 const personName = /^[^\p{C}]{1,256}$/u;
 
-/** Pure. Reads the claims of a token that its issuer vouches for; null where they do not say who calls, or say it wrongly. */
-export function readClaims(claims: JsonObject, { config, issuer, credentialId, serverOf }: ClaimsContext): TokenFacts | null {
+/** Why a token's claims are of no use here, in words without any of their values. */
+export interface UnusableClaims {
+  readonly unusable: string;
+}
+
+/** Pure. Reads the claims of a token that its issuer vouches for, where they say who calls and say it rightly. */
+export function readClaims(claims: JsonObject, { config, issuer, credentialId, serverOf }: ClaimsContext): TokenFacts | UnusableClaims {
   const { prefix, claims: paths } = issuer;
   const agent = firstOf(claims, paths.agent);
   const principal = firstOf(claims, paths.principal);
@@ -38,13 +43,17 @@ export function readClaims(claims: JsonObject, { config, issuer, credentialId, s
   const task = taskOf({ claim: firstOf(claims, paths.task), details: claims.authorization_details, detailsType: config.taskDetailsType, serverOf });
   const taskClass = task?.class ?? firstOf(claims, paths.taskClass) ?? "";
   // A token that is bound to a key or a certificate (RFC 8705, RFC 9449) is not a bearer token, and must not become one.
-  if (claims.cnf !== undefined || (claims.token_type !== undefined && !isBearer(claims.token_type))) return null;
-  if (typeof claims.exp !== "number" || !Number.isFinite(claims.exp)) return null;
-  if (!isText(agent, agentName) || !isText(principal, personName) || !isText(taskClass, /^$|^[A-Za-z0-9][A-Za-z0-9._@:/-]{0,127}$/)) return null;
-  if (delegation === null || audiences === null || task === undefined) return null;
+  if (claims.cnf !== undefined || (claims.token_type !== undefined && !isBearer(claims.token_type))) return { unusable: "it is bound to a key, and no bearer token" };
+  if (typeof claims.exp !== "number" || !Number.isFinite(claims.exp)) return { unusable: "exp is no time" };
+  if (!isText(agent, agentName)) return { unusable: `the agent (${paths.agent.join(", ")}) is no name` };
+  if (!isText(principal, personName)) return { unusable: `the principal (${paths.principal.join(", ")}) is no name` };
+  if (!isText(taskClass, /^$|^[A-Za-z0-9][A-Za-z0-9._@:/-]{0,127}$/)) return { unusable: `the task class (${paths.taskClass.join(", ")}) is no name` };
+  if (delegation === null) return { unusable: `act is no chain of at most ${MAX_ACTORS} actors` };
+  if (audiences === null) return { unusable: "aud is neither text nor a list of texts" };
+  if (task === undefined) return { unusable: "the task that it names is no task" };
   const taskId = task === null ? "" : prefix + task.id;
   // As long as the journal can take them: a call that waits for a person is named there by all three.
-  if ((prefix + agent).length > MAX_NAME || (prefix + principal).length > MAX_NAME || taskId.length > MAX_TASK_ID) return null;
+  if ((prefix + agent).length > MAX_NAME || (prefix + principal).length > MAX_NAME || taskId.length > MAX_TASK_ID) return { unusable: "a name in it is too long" };
   return {
     issuer,
     audiences: new Set(audiences),

@@ -147,7 +147,11 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     const said = issuer.introspect ? await introspected(issuer, token, nowMs) : await verified(issuer, token, nowMs);
     if (!said.ok) return fault(said.why);
     const facts = readClaims(said.claims, { config, issuer: issuer.config, credentialId: `at-${hash.slice(0, 16)}`, serverOf });
-    if (facts === null) return faults.invalid;
+    if ("unusable" in facts) {
+      // Its issuer signed it: somebody has to set one of the two up otherwise, and can't see in the answer what.
+      logger.warn({ issuer: issuer.config.issuer, why: facts.unusable }, "an access token that its issuer vouches for cannot be used");
+      return faults.invalid;
+    }
     return { issuer, facts, epoch, accepted: Object.freeze({ ok: true, identity: facts.identity }), inTask: null };
   }
 
