@@ -31,8 +31,9 @@ it("keeps the thread for at most a fifth of its time", () => {
   expect(kept).toBeLessThanOrEqual(200);
 });
 
-it("hands many bytes to others", () => {
+it("takes one record, and hands more than that to others", () => {
   const inPlace = new InPlace();
   inPlace.wrote(0, 0.2);
-  expect(inPlace.allows(1024 * 1024, 1000)).toBe(false);
+  expect(inPlace.allows(2 * 4096, 1000)).toBe(true);
+  expect(inPlace.allows(3 * 4096, 1000)).toBe(false);
 });
