@@ -1,5 +1,5 @@
 /** A disk that takes longer, in milliseconds, is waited for elsewhere. */
-const QUICK_MS = 2;
+const QUICK_MS = 1;
 /** The thread is at the disk for at most one part in so many of its time. */
 const SHARE = 5;
 /** A record in the two blocks that it may lie across. More than one come under load, and together. */

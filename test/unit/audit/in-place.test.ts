@@ -10,7 +10,7 @@ it("waits elsewhere until it is known that the disk is quick", () => {
 
 it("waits elsewhere for a slow disk, until that is quick again", () => {
   const inPlace = new InPlace();
-  inPlace.wrote(1000, 1002.5);
+  inPlace.wrote(1000, 1001.5);
   expect(inPlace.allows(900, 9000)).toBe(false);
   inPlace.wrote(9000, 9000.4);
   expect(inPlace.allows(900, 9100)).toBe(true);
