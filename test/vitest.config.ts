@@ -1,13 +1,13 @@
 import { defineConfig } from "vitest/config";
 
 /** Tests of a minute and more, or that need more than Node: `npm run test:long`. */
-const long = "test/{contract,integration,e2e}/**/*.long.test.ts";
-const unit = "test/unit/**/*.test.ts";
+const long = "test/{unit,contract,integration,e2e}/**/*.long.test.ts";
+/** Of the projects whose tests start processes. Set for all of them together, it would run once for each and once more. */
+const globalSetup = "test/support/global-setup.ts";
 
 export default defineConfig(({ mode }) => ({
   test: {
     root: new URL("..", import.meta.url).pathname,
-    globalSetup: "test/support/global-setup.ts",
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: "forks",
@@ -15,11 +15,11 @@ export default defineConfig(({ mode }) => ({
     maxWorkers: 2,
     projects:
       mode === "long"
-        ? [{ extends: true, test: { name: "long", include: [long] } }]
+        ? [{ extends: true, test: { name: "long", include: [long], globalSetup } }]
         : [
             // What is pure shares a process: a fresh one for each file took longer than what they test.
-            { extends: true, test: { name: "unit", include: [unit], isolate: false } },
-            { extends: true, test: { name: "parts", include: ["test/{contract,integration,e2e}/**/*.test.ts"], exclude: [long] } },
+            { extends: true, test: { name: "unit", include: ["test/unit/**/*.test.ts"], exclude: [long], isolate: false } },
+            { extends: true, test: { name: "parts", include: ["test/{contract,integration,e2e}/**/*.test.ts"], exclude: [long], globalSetup } },
           ],
   },
 }));
