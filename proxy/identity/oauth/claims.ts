@@ -24,7 +24,7 @@ const MAX_ACTORS = 8;
 const MAX_NAME = 128;
 const MAX_TASK_ID = 64;
 /** A client that registered itself has the id that its issuer made up, in base64url as a rule: one of 32 begins with - or _. */
-const agentName = /^[A-Za-z0-9_-][A-Za-z0-9._~@:/-]{0,127}$/;
+const agentName = /^[A-Za-z0-9_-][A-Za-z0-9._@:/-]{0,127}$/;
 /** Whatever people are called, but nothing that could make a line of a log say something else. */
 const personName = /^[^\p{C}]{1,256}$/u;
 
