@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Dispatcher } from "undici";
 import { EventSplitter, eventData, withEventData } from "../transport/event-stream.ts";
 import { MessageScan, type MessageFacts } from "../transport/message-scan.ts";
 import * as rpc from "../transport/rpc-error.ts";
 import { responseHeaders } from "../upstream/headers.ts";
+import type { ResponseControl } from "../upstream/http/response.ts";
 import type { AnswerHandling, Handled, HandledQuestion, HandlingPlan } from "./answer-handling.ts";
 import type { Ending } from "./call.ts";
 import type { RunningDigest } from "./digest.ts";
@@ -27,7 +27,7 @@ const nothing = Buffer.alloc(0);
  */
 export class AnswerRelay {
   readonly #exchange: Exchange;
-  readonly #controller: Dispatcher.DispatchController;
+  readonly #control: ResponseControl;
   #status: number;
   readonly #headers: Record<string, string>;
   readonly #longLived: boolean;
@@ -54,9 +54,9 @@ export class AnswerRelay {
   #ended = false;
   #waitsForRoom = false;
 
-  constructor(exchange: Exchange, controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, longLived: boolean) {
+  constructor(exchange: Exchange, control: ResponseControl, status: number, headers: IncomingHttpHeaders, longLived: boolean) {
     this.#exchange = exchange;
-    this.#controller = controller;
+    this.#control = control;
     this.#status = status;
     this.#longLived = longLived;
     this.#headers = responseHeaders(headers);
@@ -204,7 +204,7 @@ export class AnswerRelay {
     call.handling = handled.handling;
     call.handlingFindings = [...handled.findings];
     this.#hold(withEventData(nothing, handled.bytes));
-    response.once("finish", () => this.#controller.abort(new Error("the client is not asked this")));
+    response.once("finish", () => this.#control.abort(new Error("the client is not asked this")));
     this.#record(() => {
       const recorded = this.#exchange.record(handled.ending!);
       this.#ended = true;
@@ -257,7 +257,7 @@ export class AnswerRelay {
     });
     this.#looking = gate;
     this.#gate = gate;
-    if (!this.#ended) this.#controller.pause();
+    if (!this.#ended) this.#control.pause();
   }
 
   /** What could not be looked at is not passed on. */
@@ -311,14 +311,14 @@ export class AnswerRelay {
       return this.#withhold(error);
     }
     this.#gate = durable;
-    if (!this.#ended) this.#controller.pause();
+    if (!this.#ended) this.#control.pause();
     durable.then(
       () => {
         // A later record is waited for instead: it became durable after this one.
         if (this.#gate !== durable) return;
         this.#gate = this.#looking;
         this.#release();
-        if (!this.#ended) this.#controller.resume();
+        if (!this.#ended) this.#control.resume();
       },
       (error: unknown) => this.#withhold(error),
     );
@@ -392,12 +392,12 @@ export class AnswerRelay {
   }
 
   #waitForRoom(): void {
-    this.#controller.pause();
+    this.#control.pause();
     if (this.#waitsForRoom) return;
     this.#waitsForRoom = true;
     this.#exchange.response.once("drain", () => {
       this.#waitsForRoom = false;
-      if (this.#gate === null) this.#controller.resume();
+      if (this.#gate === null) this.#control.resume();
     });
   }
 

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Dispatcher } from "undici";
 import * as rpc from "../transport/rpc-error.ts";
 import { serialize } from "../transport/envelope.ts";
 import { MISDIRECTED } from "../upstream/host/hosted-path.ts";
 import { requestHeaders } from "../upstream/headers.ts";
+import type { ResponseControl, ResponseReader } from "../upstream/http/response.ts";
 import { readChallenge } from "../upstream/credentials/challenge.ts";
 import type { RefusedCredential } from "../upstream/credentials/credentials.ts";
 import type { BridgeWay, Upstream } from "../upstream/upstreams.ts";
@@ -32,25 +32,23 @@ export function forward(exchange: Exchange, upstream: Upstream, options: Forward
   exchange.upstreamCall = handler;
   exchange.longLived = options.longLived;
   call.forwarded();
-  dispatch(exchange, way, options, handler, options.authorization);
+  send(exchange, way, options, handler, options.authorization);
 }
 
-function dispatch(exchange: Exchange, upstream: Upstream, options: ForwardOptions, handler: Dispatcher.DispatchHandler, authorization: string | null): void {
+function send(exchange: Exchange, upstream: Upstream, options: ForwardOptions, reader: ResponseReader, authorization: string | null): void {
   const { call, request } = exchange;
   call.upstreamSpanId = newSpanId();
   const traceparent = `00-${call.traceId}-${call.upstreamSpanId}-01`;
   const body = call.message === null ? null : outboundBody(exchange, traceparent);
-  const limitMs = options.longLived ? 0 : upstream.timeoutMs;
-  upstream.dispatcher.dispatch(
+  upstream.client.send(
     {
       path: upstream.path,
       method: options.method,
       headers: requestHeaders(request.headers, upstream, { sessionId: call.modern ? "" : call.sessionId, traceparent, hasBody: body !== null, authorization, agent: call.identity?.agent ?? "", principal: call.identity?.principal ?? "" }),
       body,
-      headersTimeout: limitMs,
-      bodyTimeout: limitMs,
+      limitMs: options.longLived ? 0 : upstream.timeoutMs,
     },
-    handler,
+    reader,
   );
 }
 
@@ -63,7 +61,7 @@ function outboundBody(exchange: Exchange, traceparent: string): string {
 }
 
 /** Follows one request to the upstream from its start to its end, whichever way it ends. */
-class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
+class Forwarding implements ResponseReader, UpstreamCall {
   readonly #exchange: Exchange;
   readonly #options: ForwardOptions;
   readonly #upstream: Upstream;
@@ -73,7 +71,7 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
   /** Whether another credential was tried already: once for a 401 and once for a 403, so that no server makes us go on. */
   #tried401 = false;
   #tried403 = false;
-  #controller: Dispatcher.DispatchController | null = null;
+  #control: ResponseControl | null = null;
   #answer: AnswerRelay | null = null;
   #broken: "cancelled" | "interrupted" | null = null;
   /** What the client is told, as far as it can be told anything, of a call that was broken off. */
@@ -102,16 +100,14 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
   #break(how: "cancelled" | "interrupted"): void {
     if (this.#over) return;
     this.#broken ??= how;
-    this.#controller?.abort(new Error(how));
+    this.#control?.abort(new Error(how));
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    if (this.#broken) controller.abort(new Error(this.#broken));
+  onRequestStart(control: ResponseControl): void {
+    this.#control = control;
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
-    if (status < 200) return;
+  onResponseStart(control: ResponseControl, status: number, headers: IncomingHttpHeaders): void {
     const { call, context } = this.#exchange;
     const { bridge } = this.#upstream;
     if (bridge !== undefined) {
@@ -128,16 +124,16 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
         return;
       }
     }
-    this.#start(controller, status, headers);
+    this.#start(control, status, headers);
   }
 
-  #start(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+  #start(control: ResponseControl, status: number, headers: IncomingHttpHeaders): void {
     this.#exchange.call.upstreamStatus = status;
     const other = status === 401 || status === 403 ? this.#otherCredential(status, headers["www-authenticate"]) : null;
     if (other) throw new NotAccepted(other);
     const fault = unusable(status, headers);
     if (fault) throw new AnswerFault(fault);
-    this.#answer = new AnswerRelay(this.#exchange, controller, status, headers, this.#options.longLived);
+    this.#answer = new AnswerRelay(this.#exchange, control, status, headers, this.#options.longLived);
   }
 
   #otherCredential(status: 401 | 403, challenge: string | string[] | undefined): Promise<string> | null {
@@ -149,7 +145,7 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
 
   /** The server did nothing but refuse, so nothing is done twice. */
   async #sendAgain(other: Promise<string>): Promise<void> {
-    this.#controller = null;
+    this.#control = null;
     try {
       this.#authorization = await other;
     } catch (error) {
@@ -157,7 +153,7 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
       return this.onResponseError(null, new AnswerFault(noCredential));
     }
     if (this.#broken) return this.onResponseError(null, new Error(this.#broken));
-    dispatch(this.#exchange, this.#way, this.#options, this, this.#authorization);
+    send(this.#exchange, this.#way, this.#options, this, this.#authorization);
   }
 
   /** The answer to the second attempt, through the bridge. True where it is none, and the server's own refusal stands. */
@@ -171,42 +167,42 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
     return failed;
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(control: ResponseControl, chunk: Buffer): void {
     if (this.#answer !== null) return this.#answer.data(chunk);
     const refusal = this.#refusal;
     if (refusal === null || refusal.final) return;
     refusal.chunks.push(chunk);
     refusal.bytes += chunk.length;
-    if (refusal.bytes > MAX_REFUSAL_BYTES) this.#giveBack(controller, refusal);
+    if (refusal.bytes > MAX_REFUSAL_BYTES) this.#giveBack(control, refusal);
   }
 
   /** What the server said goes to the client after all, as it was. */
-  #giveBack(controller: Dispatcher.DispatchController, refusal: Refused): void {
+  #giveBack(control: ResponseControl, refusal: Refused): void {
     this.#refusal = null;
-    this.#start(controller, refusal.status, refusal.headers);
+    this.#start(control, refusal.status, refusal.headers);
     for (const chunk of refusal.chunks) this.#answer?.data(chunk);
   }
 
-  onResponseEnd(controller: Dispatcher.DispatchController): void {
+  onResponseEnd(control: ResponseControl): void {
     const refusal = this.#answer === null ? this.#refusal : null;
     if (refusal !== null) {
       const { modern } = this.#exchange.call;
       if (!refusal.final && refusesEra(modern, refusal.status, Buffer.concat(refusal.chunks))) {
         refusal.final = true;
         this.#way = this.#upstream.bridge!.upstream;
-        return dispatch(this.#exchange, this.#way, this.#options, this, this.#authorization);
+        return send(this.#exchange, this.#way, this.#options, this, this.#authorization);
       }
-      this.#giveBack(controller, refusal);
+      this.#giveBack(control, refusal);
     }
     this.#over = true;
     this.#exchange.call.answered();
     this.#answer?.end();
   }
 
-  onResponseError(controller: Dispatcher.DispatchController | null, error: Error): void {
+  onResponseError(control: ResponseControl | null, error: Error): void {
     if (error instanceof NotAccepted) return void this.#sendAgain(error.other);
     // The bridge could not be reached: what the server said is all there is to say.
-    if (controller !== null && this.#refusal?.final && this.#answer === null && this.#broken === null) return this.#endWith(controller, this.#refusal);
+    if (control !== null && this.#refusal?.final && this.#answer === null && this.#broken === null) return this.#endWith(control, this.#refusal);
     this.#over = true;
     const { call, response } = this.#exchange;
     call.answered();
@@ -219,10 +215,10 @@ class Forwarding implements Dispatcher.DispatchHandler, UpstreamCall {
     else void this.#exchange.refuse(refused);
   }
 
-  #endWith(controller: Dispatcher.DispatchController, refusal: Refused): void {
+  #endWith(control: ResponseControl, refusal: Refused): void {
     this.#over = true;
     this.#exchange.call.answered();
-    this.#giveBack(controller, refusal);
+    this.#giveBack(control, refusal);
     this.#answer?.end();
   }
 
@@ -260,7 +256,7 @@ class NotAccepted extends Error {
   }
 }
 
-/** Thrown inside the dispatcher's callbacks, which ends the upstream request with it. */
+/** Thrown inside the reader's callbacks, which ends the upstream request with it. */
 export class AnswerFault extends Error {
   readonly refusal: Refusal;
 
@@ -294,14 +290,12 @@ function unusable(status: number, headers: IncomingHttpHeaders): Refusal | null 
   return null;
 }
 
-const timeouts = new Set(["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"]);
-
 function failure(error: Error & { code?: string }): Refusal {
   const code = error.code ?? "";
-  if (timeouts.has(code)) {
+  if (code === "RESPONSE_TIMEOUT") {
     return { status: 504, code: rpc.UPSTREAM_TIMEOUT, message: "The server did not answer in time.", outcome: "timeout", errorType: "timeout" };
   }
-  if (code === "UND_ERR_CONNECT_TIMEOUT") {
+  if (code === "CONNECT_TIMEOUT") {
     return { status: 504, code: rpc.UPSTREAM_TIMEOUT, message: "The server could not be reached in time.", outcome: "transport_error", errorType: "connect_timeout" };
   }
   return badGateway(/^[A-Z_]{3,40}$/.test(code) ? code.toLowerCase() : "upstream_failed", "The server could not be reached, or broke off.");

@@ -1,15 +1,15 @@
-import { Pool, type Dispatcher } from "undici";
 import { SignalboxError } from "../../collector/kernel/errors.ts";
 import type { Stoppable } from "../../collector/kernel/lifecycle.ts";
 import { expandPlaceholders } from "../registry/placeholders.ts";
 import { activeVersions } from "../registry/rollout.ts";
 import type { Endpoint, ServerEntry } from "../registry/server-entry.ts";
-import { oneWriteConnector } from "./one-write.ts";
+import { HttpClient } from "./http/client.ts";
+import { Outbox } from "./http/outbox.ts";
 import { hostedPath } from "./host/hosted-path.ts";
 
 /** Where the messages for one server go, ready to be sent to. */
 export interface Upstream {
-  readonly dispatcher: Dispatcher;
+  readonly client: HttpClient;
   readonly path: string;
   /** host:port, or the command's name; for records. */
   readonly address: string;
@@ -52,27 +52,22 @@ export interface UpstreamOptions {
 
 const CONNECT_TIMEOUT_MS = 5000;
 const KEEP_ALIVE_MS = 30_000;
-const MAX_POOLS = 2048;
+const MAX_CLIENTS = 2048;
 
-/** One pool of kept connections an origin; entries that are replaced by a reload find the pool of their origin again. */
+/** One client an origin; entries that are replaced by a reload find the connections of their origin again. */
 export function createUpstreams(options: UpstreamOptions): Upstreams {
-  const pools = new Map<string, Pool>();
+  const clients = new Map<string, HttpClient>();
+  const outbox = new Outbox();
   const known = new WeakMap<ServerEntry, Map<string, Upstream>>();
-  let stopping: Promise<void> | undefined;
 
-  const poolFor = (origin: string, socketPath?: string): Pool => {
-    const found = pools.get(origin);
+  const clientFor = (origin: string, socketPath?: string): HttpClient => {
+    const found = clients.get(origin);
     if (found) return found;
-    const pool = new Pool(origin.startsWith("http") ? origin : "http://host", {
-      // As many as calls are under way, which the proxy bounds: an open stream keeps one to itself.
-      connections: null,
-      connect: oneWriteConnector({ timeout: CONNECT_TIMEOUT_MS, ...(socketPath === undefined ? {} : { socketPath }) }),
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      maxHeaderSize: 32 * 1024,
-    });
-    pools.set(origin, pool);
-    if (pools.size > MAX_POOLS) forgetOldest(pools);
-    return pool;
+    // As many connections as calls are under way, which the proxy bounds: an open stream keeps one to itself.
+    const client = new HttpClient(socketPath === undefined ? origin : "http://host", { socketPath, connectMs: CONNECT_TIMEOUT_MS, keepAliveMs: KEEP_ALIVE_MS, outbox });
+    clients.set(origin, client);
+    if (clients.size > MAX_CLIENTS) forgetOldest(clients);
+    return client;
   };
 
   return {
@@ -80,14 +75,16 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
       let versions = known.get(entry);
       if (!versions) known.set(entry, (versions = new Map()));
       const found = versions.get(version);
-      // A pool that had to make room for others has been closed.
-      if (found && !(found.dispatcher as Pool).closed) return found;
+      // One that had to make room for others has been closed.
+      if (found && !found.client.closed) return found;
       const endpoint = endpointOf(entry, version);
       const made = endpoint.transport === "streamable-http" ? overHttp(endpoint, hostedPath(entry, version)) : throughHost(hostedPath(entry, version), endpoint);
       versions.set(version, made);
       return made;
     },
-    stop: () => (stopping ??= Promise.all([...pools.values()].map((pool) => pool.destroy())).then(() => undefined)),
+    async stop() {
+      for (const client of clients.values()) client.destroy();
+    },
   };
 
   function overHttp(endpoint: Extract<Endpoint, { transport: "streamable-http" }>, bridgePath: string): Upstream {
@@ -95,7 +92,7 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
     const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(endpoint.headers)) headers[name.toLowerCase()] = expandPlaceholders(value, options);
     return {
-      dispatcher: poolFor(url.origin),
+      client: clientFor(url.origin),
       path: url.pathname + url.search,
       address: addressOf(url),
       transport: "tcp",
@@ -108,7 +105,7 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
   /** What isn't Streamable HTTP is made so by the host, which keeps the sessions. */
   function throughHost(path: string, endpoint: Endpoint): Upstream {
     return {
-      dispatcher: poolFor(`unix:${options.stdioSocket}`, options.stdioSocket),
+      client: clientFor(`unix:${options.stdioSocket}`, options.stdioSocket),
       path,
       address: endpoint.transport === "stdio" ? (endpoint.command.split("/").at(-1) ?? endpoint.command) : addressOf(new URL(endpoint.url)),
       transport: endpoint.transport === "stdio" ? "pipe" : "tcp",
@@ -128,10 +125,9 @@ function endpointOf(entry: ServerEntry, version: string): Endpoint {
   throw new SignalboxError("E_VERSION", `${entry.name} has no version ${version} that may be called`, { remedy: "add it to rollout in the server's registry file" });
 }
 
-function forgetOldest(pools: Map<string, Pool>): void {
-  const oldest = pools.entries().next().value;
+function forgetOldest(clients: Map<string, HttpClient>): void {
+  const oldest = clients.entries().next().value;
   if (!oldest) return;
-  pools.delete(oldest[0]);
-  // Calls that are under way on it end first.
-  void oldest[1].close();
+  clients.delete(oldest[0]);
+  oldest[1].close();
 }

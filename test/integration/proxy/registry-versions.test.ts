@@ -10,6 +10,7 @@ import { chooseVersion } from "../../../proxy/registry/rollout.ts";
 import { serverEntrySchema, type ServerEntry } from "../../../proxy/registry/server-entry.ts";
 import { startStdioHost } from "../../../proxy/upstream/host/host.ts";
 import { createUpstreams, type Upstreams } from "../../../proxy/upstream/upstreams.ts";
+import { readWhole } from "../../support/http-response.ts";
 import { answerJson, idOf, startStubUpstream, type StubUpstream } from "../../support/stub-upstream.ts";
 import { waitFor } from "../../support/wait.ts";
 
@@ -38,16 +39,14 @@ interface Answer {
 
 async function post(version: string | undefined, message: object, sessionId?: string): Promise<Answer> {
   const upstream = upstreams.of(entry, version);
-  const response = await upstream.dispatcher.request({
-    origin: "http://unused",
+  const { status, headers, body } = await readWhole(upstream.client, {
     path: upstream.path,
-    method: "POST",
     headers: { "content-type": "application/json", accept: "application/json, text/event-stream", "mcp-protocol-version": "2025-06-18", ...(sessionId ? { "mcp-session-id": sessionId } : {}) },
     body: JSON.stringify({ jsonrpc: "2.0", ...message }),
   });
-  const text = await response.body.text();
+  const text = body.toString();
   const json = text.startsWith("{") ? text : (/^data: (.*)$/m.exec(text)?.[1] ?? "{}");
-  return { status: response.statusCode, result: (JSON.parse(json) as { result?: Record<string, unknown> }).result ?? {}, sessionId: String(response.headers["mcp-session-id"] ?? "") };
+  return { status, result: (JSON.parse(json) as { result?: Record<string, unknown> }).result ?? {}, sessionId: String(headers["mcp-session-id"] ?? "") };
 }
 
 const initialize = { id: 0, method: "initialize", params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "t", version: "1" } } };
@@ -96,9 +95,8 @@ describe("versions of a stdio server", () => {
     expect((await post("1", { id: 1, method: "tools/list" }, first.sessionId)).result.pid).toBe(first.result.pid);
     await waitFor("the retired version's process to end", () => !alive(second.result.pid));
     // A worker that has not heard of it yet.
-    const late = await stale.dispatcher.request({ origin: "http://unused", path: stale.path, method: "POST", body: JSON.stringify({ jsonrpc: "2.0", ...initialize }) });
-    await late.body.dump();
-    expect(late.statusCode).toBe(404);
+    const late = await readWhole(stale.client, { path: stale.path, body: JSON.stringify({ jsonrpc: "2.0", ...initialize }) });
+    expect(late.status).toBe(404);
   });
 });
 
