@@ -5,10 +5,14 @@ export type Body =
   | { readonly kind: "too_large"; readonly received: number }
   | { readonly kind: "cut_off"; readonly received: number };
 
-/** Reads a request's body up to `limit` bytes. Never rejects: a client that goes away is an answer too. */
+/**
+ * Reads a request's body up to `limit` bytes. Never rejects: a client that goes away is an answer too. A body whose length
+ * was said is whole when so much of it is here: that its stream then ends is told some turns later.
+ */
 export function readBody(request: IncomingMessage, limit: number): Promise<Body> {
   return new Promise((resolve) => {
-    if (Number(request.headers["content-length"] ?? 0) > limit) {
+    const length = Number(request.headers["content-length"] ?? NaN);
+    if (length > limit) {
       resolve({ kind: "too_large", received: 0 });
       return;
     }
@@ -20,14 +24,16 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Body>
       isDone = true;
       resolve(body);
     };
+    const whole = () => done({ kind: "whole", bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, received) });
     request.on("data", (chunk: Buffer) => {
       if (isDone) return;
       received += chunk.length;
-      if (received > limit) done({ kind: "too_large", received });
-      else chunks.push(chunk);
+      if (received > limit) return done({ kind: "too_large", received });
+      chunks.push(chunk);
+      if (received === length) whole();
     });
     request.on("end", () => {
-      if (!isDone) done({ kind: "whole", bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, received) });
+      if (!isDone) whole();
     });
     request.on("close", () => {
       if (!isDone) done({ kind: "cut_off", received });
