@@ -46,7 +46,7 @@ async function peer(behaviour: Behaviour, make: (listener: (socket: Socket) => v
 }
 
 function clientOf(origin: string, options: Partial<HttpClientOptions> = {}): HttpClient {
-  const client = new HttpClient(origin, { connectMs: 5000, keepAliveMs: 30_000, outbox: new Outbox(), ...options });
+  const client = new HttpClient(origin, { connectMs: 5000, keepAliveMs: 600_000, outbox: new Outbox(), ...options });
   ends.push(() => client.destroy());
   return client;
 }
@@ -88,18 +88,26 @@ test("a connection serves one request after the other, and requests at the same 
   expect(sockets).toHaveLength(3);
 });
 
+const whole = (text: string) => (said: string, socket: Socket) => void (said.endsWith("\r\n\r\n") && socket.write(text));
 test.each([
-  ["says so", (said: string, socket: Socket) => void (said.endsWith("\r\n\r\n") && socket.write(answer("x", "Connection: close\r\n")))],
-  ["closes it", (said: string, socket: Socket) => void (said.endsWith("\r\n\r\n") && socket.end(answer("x")))],
-  ["keeps it for less than a request takes", (said: string, socket: Socket) => void (said.endsWith("\r\n\r\n") && socket.write(answer("x", "Keep-Alive: timeout=1\r\n")))],
-  ["says more than its answer", (said: string, socket: Socket) => void (said.endsWith("\r\n\r\n") && socket.write(`${answer("x")}HTTP/1.1 200 OK\r\n`))],
-])("a connection is given up when the server %s", async (_what, behaviour) => {
+  ["says so", whole(answer("x", "Connection: close\r\n"))],
+  ["closes it in less time than a request may take", whole(answer("x", "Keep-Alive: timeout=1\r\n"))],
+  ["says more than its answer", whole(`${answer("x")}HTTP/1.1 200 OK\r\n`)],
+])("a connection is given up at once when the server %s", async (_what, behaviour) => {
   const { port, sockets } = await peer(behaviour);
+  const client = clientOf(`http://127.0.0.1:${port}`);
+  expect(await text(readWhole(client, get))).toBe("x");
+  expect(await text(readWhole(client, get))).toBe("x");
+  expect(sockets).toHaveLength(2);
+  await waitFor("the connections to be closed", () => sockets.every((socket) => socket.destroyed || socket.readableEnded));
+});
+
+test("a connection that the server closes is not used again", async () => {
+  const { port, sockets } = await peer((said, socket) => void (said.endsWith("\r\n\r\n") && socket.end(answer("x"))));
   const client = clientOf(`http://127.0.0.1:${port}`);
   expect(await text(readWhole(client, get))).toBe("x");
   await waitFor("the connection to be closed", () => sockets[0]!.destroyed || sockets[0]!.readableEnded);
   expect(await text(readWhole(client, get))).toBe("x");
-  expect(sockets).toHaveLength(2);
 });
 
 test("what a server says unasked ends its connection, and answers nothing", async () => {
@@ -111,12 +119,14 @@ test("what a server says unasked ends its connection, and answers nothing", asyn
   expect(await text(readWhole(client, get))).toBe("1");
 });
 
-test("an idle connection is closed in time", async () => {
+test("an idle connection is closed in time, and not used beyond it", async () => {
   const { port, sockets } = await peer(counts);
   const client = clientOf(`http://127.0.0.1:${port}`, { keepAliveMs: 50 });
   await readWhole(client, get);
-  await waitFor("the connection to be closed", () => sockets[0]!.readableEnded || sockets[0]!.destroyed);
+  const atMs = performance.now();
+  await waitFor("its time to be over", () => performance.now() - atMs > 100);
   expect(await text(readWhole(client, get))).toBe("1");
+  await waitFor("the connections to be closed", () => sockets.length === 2 && sockets.every((socket) => socket.readableEnded || socket.destroyed));
 });
 
 test.each<[what: string, code: string, behaviour: Behaviour]>([
