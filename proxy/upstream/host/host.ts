@@ -44,6 +44,8 @@ export interface StdioHostOptions {
 }
 
 const IDLE_MS = 10 * 60_000;
+/** Longer than the workers keep an idle connection: the host never closes one on which a request is on its way. */
+const KEEP_ALIVE_MS = 65_000;
 const PROBE_MS = 10_000;
 const PROBE_TTL_MS = 5 * 60_000;
 /** With a server over Streamable HTTP, of the clients whose era it does not speak. */
@@ -71,7 +73,7 @@ export async function startStdioHost(options: StdioHostOptions): Promise<Stoppab
   }
   const hosted = new Map<string, Hosted>();
   let served: RegistrySnapshot | undefined;
-  const server = createServer({ requestTimeout: 60_000 }, (request, response) => {
+  const server = createServer({ requestTimeout: 60_000, keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     void serve(request, response).catch((error: unknown) => {
       options.logger.warn({ err: error }, "a message to a stdio server could not be handled");
       replyError(response, 502, null, UPSTREAM_FAILED, "The server's process could not be started.");

@@ -204,14 +204,18 @@ function readHeaders(text: string, from: number): IncomingHttpHeaders {
 /** As they were sent, and in lower case: checked once, and the same string each time. */
 const names = new Map<string, string>();
 const MAX_NAMES = 512;
+const MAX_KNOWN_LENGTH = 64;
 
 function headerName(text: string): string {
   const known = names.get(text);
   if (known !== undefined) return known;
   if (text === "" || NO_NAME.test(text)) throw invalid("the name of a header has characters that HTTP does not allow");
-  const name = text.toLowerCase();
+  if (text.length > MAX_KNOWN_LENGTH) return text.toLowerCase();
   if (names.size >= MAX_NAMES) names.clear();
-  names.set(text, name);
+  // A copy: a part of a text keeps the whole of it in memory.
+  const kept = Buffer.from(text, "latin1").toString("latin1");
+  const name = kept.toLowerCase();
+  names.set(kept, name);
   return name;
 }
 
