@@ -1,8 +1,6 @@
+import { isFieldName, isFieldValue } from "./field.ts";
 import { HttpFault, type HttpRequest } from "./response.ts";
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** A line break in a value would begin a header, or a request, of somebody else's making. */
-const NO_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 const NO_TARGET = /[^\x21-\x7e]/;
 
 /** Request line and headers. Throws HttpFault for what would not arrive as what it is. */
@@ -12,8 +10,8 @@ export function requestHead(request: HttpRequest, host: string, bodyBytes: numbe
   let head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n`;
   for (const name in headers) {
     const value = headers[name]!;
-    if (!TOKEN.test(name)) throw invalid("the name of a header");
-    if (NO_VALUE.test(value)) throw invalid(`the header ${name}`);
+    if (!isFieldName(name)) throw invalid("the name of a header");
+    if (!isFieldValue(value)) throw invalid(`the header ${name}`);
     head += `${name}: ${value}\r\n`;
   }
   return request.body === null ? `${head}\r\n` : `${head}content-length: ${bodyBytes}\r\n\r\n`;

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { isFieldName, isFieldValue } from "./field.ts";
 import { HttpFault } from "./response.ts";
 
 /** Where the parts of a response go. */
@@ -15,8 +16,6 @@ type State = "head" | "counted" | "chunk-size" | "chunk" | "chunk-end" | "traile
 const HEAD_BYTES = 32 * 1024;
 const CHUNK_LINE_BYTES = 256;
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: |$)/;
-const NO_NAME = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/;
-const NO_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 const CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
 const LENGTH = /^\d{1,15}$/;
 const CHUNK_SIZE = /^([0-9a-fA-F]{1,12})[ \t]*(?:;|$)/;
@@ -194,7 +193,7 @@ function readHeaders(text: string, from: number): IncomingHttpHeaders {
     if (colon < 0 || colon > to) throw invalid("a header of it has no name");
     const name = headerName(text.slice(from, colon));
     const value = text.slice(colon + 1, to);
-    if (NO_VALUE.test(value)) throw invalid("a header of it has characters that HTTP does not allow");
+    if (!isFieldValue(value)) throw invalid("a header of it has characters that HTTP does not allow");
     const known = Object.hasOwn(headers, name) ? headers[name]! : undefined;
     headers[name] = known === undefined ? value.trim() : typeof known === "string" ? [known, value.trim()] : [...known, value.trim()];
   }
@@ -209,7 +208,7 @@ const MAX_KNOWN_LENGTH = 64;
 function headerName(text: string): string {
   const known = names.get(text);
   if (known !== undefined) return known;
-  if (text === "" || NO_NAME.test(text)) throw invalid("the name of a header has characters that HTTP does not allow");
+  if (!isFieldName(text)) throw invalid("the name of a header has characters that HTTP does not allow");
   if (text.length > MAX_KNOWN_LENGTH) return text.toLowerCase();
   if (names.size >= MAX_NAMES) names.clear();
   // A copy: a part of a text keeps the whole of it in memory.

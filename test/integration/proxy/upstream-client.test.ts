@@ -55,6 +55,7 @@ const answer = (text: string, more = ""): string => `HTTP/1.1 200 OK\r\n${more}C
 /** Answers every request without a body with its number on the connection. */
 const counts: Behaviour = (said, socket) => void (said.endsWith("\r\n\r\n") && socket.write(answer(String(said.split("\r\n\r\n").length - 1))));
 const get: Partial<HttpRequest> = { method: "GET" };
+const bare: HttpRequest = { method: "GET", path: "/", headers: {}, body: null, limitMs: 0 };
 const text = async (response: Promise<{ body: Buffer }>): Promise<string> => (await response).body.toString();
 
 test("a request arrives as it was given, in ASCII and beyond, small and large", async () => {
@@ -177,12 +178,12 @@ test("a reader that has had enough: the connection ends, the reader is told once
   const client = clientOf(`http://127.0.0.1:${port}`);
   const had = new Error("enough");
   const aborting = new WholeReader((control) => control.abort(had));
-  client.send({ method: "GET", path: "/", headers: {}, body: null, limitMs: 0 }, aborting);
+  client.send(bare, aborting);
   await expect(aborting.response).rejects.toBe(had);
   const throwing = new WholeReader(() => {
     throw had;
   });
-  client.send({ method: "GET", path: "/", headers: {}, body: null, limitMs: 0 }, throwing);
+  client.send(bare, throwing);
   await expect(throwing.response).rejects.toBe(had);
   await waitFor("the connections to be closed", () => sockets.length === 2 && sockets.every((socket) => socket.readableEnded || socket.destroyed));
   aborting.control?.abort(new Error("twice"));
@@ -196,7 +197,7 @@ test("a request that is given up before it is sent never leaves, with a connecti
     const reader = new WholeReader();
     // The first of a turn leaves at once where there was no load; the second waits for the turn to end.
     const first = readWhole(client, get);
-    client.send({ method: "GET", path: "/secret", headers: {}, body: null, limitMs: 0 }, reader);
+    client.send({ ...bare, path: "/secret" }, reader);
     reader.control!.abort(new Error("not this one"));
     await expect(reader.response).rejects.toThrow("not this one");
     await first;
@@ -240,7 +241,7 @@ test("a reader that pauses is not sent much more, the server's time stands still
     paused = true;
     control.pause();
   });
-  client.send({ method: "GET", path: "/", headers: {}, body: null, limitMs: 100 }, reader);
+  client.send({ ...bare, limitMs: 100 }, reader);
   let last = { sent: 0, atMs: 0 };
   const heldUp = (now: number): boolean => {
     if (now !== last.sent) last = { sent: now, atMs: performance.now() };
@@ -325,7 +326,7 @@ test("a reader that sends the next request when the one before ends has the same
     end();
     text(readWhole(client, get)).then(second.resolve, second.reject);
   };
-  client.send({ method: "GET", path: "/", headers: {}, body: null, limitMs: 0 }, reader);
+  client.send(bare, reader);
   expect(await second.promise).toBe("2");
   expect(sockets).toHaveLength(1);
 });
