@@ -46,11 +46,13 @@ const upstream = await startRecordingUpstream(seed);
 const dir = mkdtempSync(join(tmpdir(), "signalbox-fuzz-"));
 const probeDir = join(dir, "probe");
 mkdirSync(probeDir);
-const server = (name: string, riskTier: string) => ({ name, owner: "fuzz", contact: "fuzz@example.com", riskTier, lifecycle: "approved", endpoint: { transport: "streamable-http", url: `${upstream.url}/mcp` } });
+const tiers = { fixture: "low", vault: "high" };
+const servers = Object.keys(tiers);
+const server = ([name, riskTier]: readonly [string, string]) => ({ name, owner: "fuzz", contact: "fuzz@example.com", riskTier, lifecycle: "approved", endpoint: { transport: "streamable-http", url: `${upstream.url}/mcp` } });
 const stack = await startStack({
   dir,
   roles: ["proxy"],
-  servers: [server("fixture", "low"), server("vault", "high")],
+  servers: Object.entries(tiers).map(server),
   rules,
   agents: ["fuzz"],
   config: {
@@ -63,8 +65,8 @@ const stack = await startStack({
 const port = Number(new URL(stack.proxyUrl).port);
 const key = stack.keys.get("fuzz") ?? "";
 
-async function post(body: unknown): Promise<Response> {
-  return fetch(`${stack.proxyUrl}/mcp/fixture`, {
+async function post(body: unknown, to = "fixture"): Promise<Response> {
+  return fetch(`${stack.proxyUrl}/mcp/${to}`, {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/json, text/event-stream", authorization: `Bearer ${key}` },
     body: JSON.stringify(body),
@@ -82,8 +84,11 @@ let broken = 0;
 const started = performance.now();
 const begun = await post({ jsonrpc: "2.0", id: 0, method: "initialize", params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "fuzz", version: "1" } } });
 await begun.text();
-// From here on the proxy knows which headers the tools ask for.
-await (await post({ jsonrpc: "2.0", id: 1, method: "tools/list" })).text();
+// From here on the proxy knows which headers the tools ask for: of a tool that no list has named, the server alone knows.
+for (const name of servers) {
+  const list = await (await post({ jsonrpc: "2.0", id: 1, method: "tools/list" }, name)).text();
+  if (!list.includes("x-mcp-header")) faults.push(`the tools of ${name} were not listed: ${list.slice(0, 200)}`);
+}
 const sessionId = begun.headers.get("mcp-session-id") ?? "";
 
 const one = async (index: number): Promise<void> => {

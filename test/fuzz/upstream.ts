@@ -22,8 +22,9 @@ export async function startRecordingUpstream(seed: number): Promise<{ url: strin
       const { method = "", url = "", rawHeaders, headers } = request;
       const body = Buffer.concat(chunks);
       reached.push({ method, url, rawHeaders, headers, body });
-      const index = Number(headers["mcp-fuzz"]);
-      answer(seededRandom(seed * 7919 + (Number.isSafeInteger(index) ? index : 0)), method, body, response);
+      // Without its number a message is the run's own question, and is answered well.
+      const index = headers["mcp-fuzz"] === undefined ? null : Number(headers["mcp-fuzz"]);
+      answer(seededRandom(seed * 7919 + (Number.isSafeInteger(index) ? Number(index) : 0)), index === null, method, body, response);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -48,7 +49,7 @@ const results: Readonly<Record<string, unknown>> = {
   "prompts/list": { prompts: [{ name: "greeting" }, { name: "secret" }] },
 };
 
-function answer(random: Random, method: string, body: Buffer, response: ServerResponse): void {
+function answer(random: Random, well: boolean, method: string, body: Buffer, response: ServerResponse): void {
   let message: { id?: unknown; method?: string } = {};
   try {
     message = (JSON.parse(body.toString("utf8")) ?? {}) as typeof message;
@@ -64,8 +65,7 @@ function answer(random: Random, method: string, body: Buffer, response: ServerRe
   const text = JSON.stringify({ jsonrpc: "2.0", id: message.id, result });
   const session = message.method === "initialize" ? { "mcp-session-id": "fuzz-session" } : {};
   // A server that answers these badly is taken for one of another era, and spoken to through the bridge in messages of its own.
-  // A ping is how the run asks whether the worker still answers.
-  const answeredWell = message.method === "initialize" || message.method === "server/discover" || message.method === "ping";
+  const answeredWell = well || message.method === "initialize" || message.method === "server/discover";
   if (random.next() < 0.1 && !answeredWell) return broken(random, text, response);
   if (random.next() < 0.5) return void response.writeHead(200, { "content-type": "application/json", ...session }).end(text);
   response.writeHead(200, { "content-type": "text/event-stream", ...session });
