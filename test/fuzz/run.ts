@@ -46,13 +46,12 @@ const upstream = await startRecordingUpstream(seed);
 const dir = mkdtempSync(join(tmpdir(), "signalbox-fuzz-"));
 const probeDir = join(dir, "probe");
 mkdirSync(probeDir);
-const tiers = { fixture: "low", vault: "high" };
-const servers = Object.keys(tiers);
-const server = ([name, riskTier]: readonly [string, string]) => ({ name, owner: "fuzz", contact: "fuzz@example.com", riskTier, lifecycle: "approved", endpoint: { transport: "streamable-http", url: `${upstream.url}/mcp` } });
+const server = (name: string, riskTier: string) => ({ name, owner: "fuzz", contact: "fuzz@example.com", riskTier, lifecycle: "approved", endpoint: { transport: "streamable-http", url: `${upstream.url}/mcp` } });
+const servers = [server("fixture", "low"), server("vault", "high")];
 const stack = await startStack({
   dir,
   roles: ["proxy"],
-  servers: Object.entries(tiers).map(server),
+  servers,
   rules,
   agents: ["fuzz"],
   config: {
@@ -85,7 +84,7 @@ const started = performance.now();
 const begun = await post({ jsonrpc: "2.0", id: 0, method: "initialize", params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "fuzz", version: "1" } } });
 await begun.text();
 // From here on the proxy knows which headers the tools ask for: of a tool that no list has named, the server alone knows.
-for (const name of servers) {
+for (const { name } of servers) {
   const list = await (await post({ jsonrpc: "2.0", id: 1, method: "tools/list" }, name)).text();
   if (!list.includes("x-mcp-header")) faults.push(`the tools of ${name} were not listed: ${list.slice(0, 200)}`);
 }

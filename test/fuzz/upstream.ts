@@ -22,9 +22,10 @@ export async function startRecordingUpstream(seed: number): Promise<{ url: strin
       const { method = "", url = "", rawHeaders, headers } = request;
       const body = Buffer.concat(chunks);
       reached.push({ method, url, rawHeaders, headers, body });
-      // Without its number a message is the run's own question, and is answered well.
-      const index = headers["mcp-fuzz"] === undefined ? null : Number(headers["mcp-fuzz"]);
-      answer(seededRandom(seed * 7919 + (Number.isSafeInteger(index) ? Number(index) : 0)), index === null, method, body, response);
+      const number = headers["mcp-fuzz"];
+      const index = Number(number);
+      // Without a number it is the run's own question or the proxy's, or a message that lost it, and is answered well.
+      answer(seededRandom(seed * 7919 + (Number.isSafeInteger(index) ? index : 0)), number === undefined, method, body, response);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
