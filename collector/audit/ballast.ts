@@ -13,6 +13,7 @@ const BYTES = 1024 * 1024;
 export class Ballast {
   readonly #path: string;
   readonly #onGivenUp: () => void;
+  #restoring: Promise<unknown> = Promise.resolve();
   whole = false;
 
   constructor(dir: string, onGivenUp: () => void = () => {}) {
@@ -20,9 +21,14 @@ export class Ballast {
     this.#onGivenUp = onGivenUp;
   }
 
-  /** Rejects while there is no room for it. */
-  async restore(): Promise<void> {
-    if (this.whole) return;
+  /** Rejects while there is no room for it. One at a time. */
+  restore(): Promise<void> {
+    const restored = this.whole ? Promise.resolve() : this.#restore();
+    this.#restoring = restored.catch(() => {});
+    return restored;
+  }
+
+  async #restore(): Promise<void> {
     const file = await open(this.#path, "a+", 0o600);
     try {
       const { size } = await file.stat();
@@ -44,9 +50,11 @@ export class Ballast {
       return await work();
     } catch (error) {
       if (!isFull(error)) throw error;
+      await this.#restoring;
+      const wasWhole = this.whole;
       this.whole = false;
       await unlink(this.#path).catch(() => {});
-      this.#onGivenUp();
+      if (wasWhole) this.#onGivenUp();
       return work();
     }
   }

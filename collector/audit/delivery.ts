@@ -26,6 +26,8 @@ export interface Delivery {
   /** Makes durable that the collector has everything up to and with `acked`, of `bytes` in lines, and deletes the
    * segments that held nothing else. After a rejection it may be called again with the same arguments. */
   acknowledge(acked: Cursor["acked"], bytes: number): Promise<void>;
+  /** Deletes the segments of which the collector has everything, as `acknowledge` does: one that was sealed since is among them. */
+  deleteDelivered(): Promise<void>;
   /** Calls `listener` after every commit. Returns the unsubscribe. */
   onDurable(listener: () => void): () => void;
   close(): Promise<void>;
@@ -47,10 +49,24 @@ export function createDelivery(options: {
   const { dir, producer, segments, tail, ballast } = options;
   const reader = createDurableReader(segments);
   let cursor = options.cursor;
+  let deleting = Promise.resolve();
 
   const move = async (next: Cursor): Promise<void> => {
     await ballast.makeRoomFor(() => writeCursor(dir, next));
     cursor = next;
+  };
+
+  const deleteNow = async (): Promise<void> => {
+    const { seq } = cursor.acked;
+    if (!segments.hasRemovable(seq)) return;
+    await ballast.makeRoomFor(options.beforeDelete);
+    await segments.removeThrough(seq);
+  };
+
+  const deleteDelivered = (): Promise<void> => {
+    const deleted = deleting.then(deleteNow);
+    deleting = deleted.catch(() => {});
+    return deleted;
   };
 
   return {
@@ -74,10 +90,9 @@ export function createDelivery(options: {
         tail.dropThrough(acked.seq);
         options.onAcknowledged(bytes);
       }
-      if (!segments.hasRemovable(acked.seq)) return;
-      await ballast.makeRoomFor(options.beforeDelete);
-      await segments.removeThrough(acked.seq);
+      await deleteDelivered();
     },
+    deleteDelivered,
     onDurable: options.onDurable,
     close: () => reader.close(),
   };

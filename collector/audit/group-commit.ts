@@ -1,5 +1,6 @@
 import type { ByteWriter } from "../record/byte-writer.ts";
 import { LineBuffer } from "./line.ts";
+import { Retry } from "./retry.ts";
 
 /**
  * Many appends, one write: lines that arrive while a commit is in flight, or under load within a few turns of the event
@@ -16,6 +17,8 @@ export interface GroupCommitOptions {
   readonly retain: boolean;
   readonly retryMs: number;
   onFailure(error: unknown): void;
+  /** Not of every one: see `Retry`. */
+  onRetryFailed(error: unknown, failures: number): void;
   onRecovered(): void;
 }
 
@@ -43,8 +46,7 @@ export class GroupCommit {
   #retained: LineBuffer[] = [];
   #serial: Promise<void> = Promise.resolve();
   #busy = false;
-  #retry: NodeJS.Timeout | null = null;
-  #stopped = false;
+  readonly #retry: Retry;
   /** Lines of the last commit. */
   #lastLines = 0;
   failed = false;
@@ -53,6 +55,11 @@ export class GroupCommit {
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;
+    this.#retry = new Retry({
+      attempt: () => this.exclusive(() => this.#recover()),
+      everyMs: options.retryMs,
+      onFailure: (error, failures) => options.onRetryFailed(error, failures),
+    });
   }
 
   /** `write` writes one line's JSON, and must not throw. Not to be called while `failed`. `durable` is shared by the whole batch. */
@@ -80,9 +87,8 @@ export class GroupCommit {
 
   /** Waits for what is in flight and ends the retries. Lines that no recovery could write are lost with the process. */
   async stop(): Promise<void> {
-    this.#stopped = true;
     await this.flush();
-    if (this.#retry) clearTimeout(this.#retry);
+    this.#retry.stop();
     await this.#serial;
   }
 
@@ -145,27 +151,16 @@ export class GroupCommit {
       done.reject(error);
     }
     this.#options.onFailure(error);
-    this.#tryAgainLater();
-  }
-
-  #tryAgainLater(): void {
-    if (this.#stopped) return;
-    this.#retry = setTimeout(() => void this.exclusive(() => this.#recover()), this.#options.retryMs);
-    this.#retry.unref();
+    this.#retry.later();
   }
 
   async #recover(): Promise<void> {
-    try {
-      await this.#options.recover();
-      while (this.#retained[0]) {
-        const buffer = this.#retained[0];
-        await this.#options.write(buffer.bytes, buffer.lines);
-        this.#retained.shift();
-        this.#written(buffer);
-      }
-    } catch {
-      this.#tryAgainLater();
-      return;
+    await this.#options.recover();
+    while (this.#retained[0]) {
+      const buffer = this.#retained[0];
+      await this.#options.write(buffer.bytes, buffer.lines);
+      this.#retained.shift();
+      this.#written(buffer);
     }
     this.failed = false;
     this.#options.onRecovered();

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DraftRecord } from "../record/call-record.ts";
 import type { Intent } from "./audit-log.ts";
+import type { Ballast } from "./ballast.ts";
 import { replaceFile, type AppendFile, type Disk } from "./disk.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { INTENTS_FILE } from "./layout.ts";
@@ -34,9 +35,11 @@ export class IntentJournal {
   constructor(options: {
     dir: string;
     disk: Disk;
+    ballast: Ballast;
     retryMs: number;
     durableSeq: () => number;
     onFailure: (error: unknown) => void;
+    onRetryFailed: (error: unknown, failures: number) => void;
     onRecovered: () => void;
   }) {
     this.#path = join(options.dir, INTENTS_FILE);
@@ -44,10 +47,12 @@ export class IntentJournal {
     this.#durableSeq = options.durableSeq;
     this.#commit = new GroupCommit({
       write: (bytes) => this.#write(bytes),
-      recover: () => this.#rewrite(),
+      // No record is taken while it has failed, so nothing else would ask for room.
+      recover: () => options.ballast.makeRoomFor(() => this.#rewrite()),
       retain: false,
       retryMs: options.retryMs,
       onFailure: options.onFailure,
+      onRetryFailed: options.onRetryFailed,
       onRecovered: options.onRecovered,
     });
   }

@@ -51,14 +51,14 @@ export async function listSegments(dir: string): Promise<SegmentFile[]> {
   return found.sort((a, b) => a.firstSeq - b.firstSeq);
 }
 
-/** The directory's producer id, or null where no spool was ever opened in it. Throws E_AUDIT_CORRUPT for what is no id. */
+/** The directory's producer id, or null where no spool was ever opened in it, a file for one. Throws E_AUDIT_CORRUPT for what is no id. */
 export async function readProducer(dir: string): Promise<string | null> {
   const path = join(dir, PRODUCER_FILE);
   let text: string;
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return null;
     throw error;
   }
   const producer = text.trim();

@@ -18,8 +18,8 @@ export interface SegmentLogOptions {
 }
 
 /**
- * The segments of one spool. Writes, recovery and close are the group commit's to call, one at a time; a batch is never
- * split over two segments. A segment is sealed when the next one was begun.
+ * The segments of one spool. Writes, seals and close are the group commit's to call, one at a time; a batch is never split
+ * over two segments. A segment is sealed when the next one was begun, and when a disk is full or has failed.
  */
 export class SegmentLog {
   readonly #options: SegmentLogOptions;
@@ -52,15 +52,27 @@ export class SegmentLog {
     this.#nextSeq += lines;
   }
 
-  /** After a failed write: drops whatever part of it reached the file, on a handle opened anew. */
-  async recover(): Promise<void> {
+  /**
+   * Ends the segment that is written to, on a handle opened anew: whatever part of a failed write reached it is dropped, the
+   * room that was reserved behind it is given back, and what was delivered of it can be deleted. After a rejection it is to
+   * be called again before the next write.
+   */
+  async seal(): Promise<void> {
     if (!this.#current) return;
     const { segment, file } = this.#current;
     await file.close().catch(() => {});
-    const again = await this.#options.disk.openAppend(segment.path, { reserve: true });
-    this.#current = { segment, file: again };
-    await again.truncate(segment.bytes);
-    await again.sync();
+    const again = await this.#options.disk.openAppend(segment.path);
+    try {
+      await again.truncate(segment.bytes);
+      await again.sync();
+    } finally {
+      await again.close();
+    }
+    if (segment.records === 0) {
+      await unlink(segment.path).catch(ignoreMissing);
+      this.#segments.pop();
+    }
+    this.#current = null;
   }
 
   /** Deletes sealed segments that hold nothing behind `seq`. */

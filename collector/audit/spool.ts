@@ -19,6 +19,7 @@ import { GroupCommit } from "./group-commit.ts";
 import { clearIntents, IntentJournal, interruptedRecord, readIntents } from "./intents.ts";
 import { LOCK_FILE, readOrMakeProducer, UNRECORDED_FILE, UNRECORDED_SLOT_BYTES } from "./layout.ts";
 import { openSpoolReader } from "./reader.ts";
+import { Retry } from "./retry.ts";
 import { scanSegments, type ScanResult } from "./scan.ts";
 import { SegmentLog } from "./segments.ts";
 import { SlotFile } from "./slot-file.ts";
@@ -104,7 +105,7 @@ async function open(options: SpoolOptions): Promise<Spool> {
     for (const draft of intents.values()) await spool.recordInterrupted(draft);
     if (intents.size > 0) logger.warn({ producer, interrupted: intents.size }, "recorded calls that a crash cut off");
     await clearIntents(dir);
-    await spool.takeBallast();
+    await spool.takeRoom();
     return spool;
   } catch (error) {
     await release();
@@ -182,7 +183,7 @@ class FileSpool implements Spool {
   readonly #leaves: LeafWriter;
   #leavesTimer: NodeJS.Timeout | null = null;
   readonly #ballast: Ballast;
-  #ballastTimer: NodeJS.Timeout | null = null;
+  readonly #room: Retry;
   readonly #unrecorded: UnrecordedCount;
   readonly #lifecycle = new Lifecycle();
   readonly #counts = { appended: 0, refused: 0, diskFailures: 0, interrupted: 0 };
@@ -197,26 +198,26 @@ class FileSpool implements Spool {
     const { dir, clock, disk = nodeDisk, segmentBytes = 64 * 1024 * 1024, segmentMs = 10_000, retryMs = 1000 } = options;
     this.#options = options;
     this.#leaves = leaves;
-    this.#ballast = new Ballast(dir, () => this.#takeBallastLater());
+    const onRetryFailed = (error: unknown, failures: number): void => this.#retryFailed(error, failures);
+    this.#ballast = new Ballast(dir, () => this.#diskFull());
+    this.#room = new Retry({ attempt: () => this.#commit.exclusive(() => this.#takeRoomBack()), everyMs: retryMs, onFailure: onRetryFailed });
     this.dir = dir;
     this.producer = producer;
     this.#head = head;
     this.#pendingBytes = scan.pendingBytes;
     this.#segments = new SegmentLog({ dir, disk, clock, segmentBytes, segmentMs, segments: scan.segments, nextSeq: head.seq + 1 });
     const onFailure = (error: unknown): void => this.#diskFailed(error);
-    const onRecovered = (): void => options.logger.info({ producer }, "the audit spool can be written to again");
+    const onRecovered = (): void => this.#recovered();
     this.#commit = new GroupCommit({
       write: async (bytes, lines) => {
         await this.#segments.write(bytes, lines);
         setImmediate(() => this.#afterCommit());
       },
-      recover: async () => {
-        await this.#segments.recover();
-        await this.#ballast.restore();
-      },
+      recover: () => this.#takeRoom(),
       retain: true,
       retryMs,
       onFailure,
+      onRetryFailed,
       onRecovered,
     });
     this.#unrecorded = new UnrecordedCount({
@@ -228,7 +229,7 @@ class FileSpool implements Spool {
       append: (draft) => this.#write(draft),
       durableSeq: () => this.#segments.durableSeq,
     });
-    this.#intents = new IntentJournal({ dir, disk, retryMs, durableSeq: () => this.#segments.durableSeq, onFailure, onRecovered });
+    this.#intents = new IntentJournal({ dir, disk, ballast: this.#ballast, retryMs, durableSeq: () => this.#segments.durableSeq, onFailure, onRetryFailed, onRecovered });
     this.delivery = createDelivery({
       dir,
       producer,
@@ -249,7 +250,6 @@ class FileSpool implements Spool {
       },
     });
     this.#lifecycle.add("lock", release);
-    this.#lifecycle.add("ballast", () => void (this.#ballastTimer && clearTimeout(this.#ballastTimer)));
     this.#lifecycle.add("segments", () => this.#segments.close());
     this.#lifecycle.add("leaves", async () => {
       if (this.#leavesTimer) clearTimeout(this.#leavesTimer);
@@ -259,6 +259,7 @@ class FileSpool implements Spool {
     this.#lifecycle.add("intents", () => this.#intents.stop());
     this.#lifecycle.add("unrecorded calls", () => this.#unrecorded.close());
     this.#lifecycle.add("commits", () => this.#commit.stop());
+    this.#lifecycle.add("room", () => this.#room.stop());
     // A full spool takes these all the same, because leaving them out would hide calls.
     this.#lifecycle.add("records of unrecorded calls", () => void (this.#commit.failed || this.#unrecorded.record()));
   }
@@ -296,19 +297,24 @@ class FileSpool implements Spool {
     return this.#intents.write(draft);
   }
 
-  /** Until it is there, no record is taken. */
-  async takeBallast(): Promise<void> {
-    try {
-      await this.#ballast.restore();
-    } catch {
-      this.#takeBallastLater();
-    }
+  /** For opening only. */
+  async takeRoom(): Promise<void> {
+    await this.#takeRoom().catch(() => this.#room.later());
   }
 
-  #takeBallastLater(): void {
-    if (this.#stopping) return;
-    if (this.#ballastTimer) clearTimeout(this.#ballastTimer);
-    this.#ballastTimer = setTimeout(() => void this.#commit.exclusive(() => this.takeBallast()), this.#options.retryMs ?? 1000).unref();
+  /** Takes the ballast, without which no record is taken. Where the disk is full, what was delivered may be all the room there is. */
+  async #takeRoom(): Promise<void> {
+    await this.#segments.seal();
+    // Whether enough could be deleted is seen by what is written next.
+    await this.delivery.deleteDelivered().catch(() => {});
+    await this.#ballast.restore();
+  }
+
+  /** A failed commit does it itself when it recovers. */
+  async #takeRoomBack(): Promise<void> {
+    if (this.#ballast.whole || this.#commit.failed) return;
+    await this.#takeRoom();
+    this.#recovered();
   }
 
   letThrough(draft: DraftRecord, retainedAs: number | null = null): void {
@@ -377,6 +383,19 @@ class FileSpool implements Spool {
   #diskFailed(error: unknown): void {
     this.#counts.diskFailures++;
     this.#options.logger.error({ err: error, producer: this.producer }, "the audit spool cannot be written to; calls are refused until it can");
+  }
+
+  #diskFull(): void {
+    this.#options.logger.error({ producer: this.producer }, "the audit spool's disk is full; calls are refused until there is room");
+    this.#room.later();
+  }
+
+  #recovered(): void {
+    this.#options.logger.info({ producer: this.producer }, "the audit spool can be written to again");
+  }
+
+  #retryFailed(error: unknown, failures: number): void {
+    this.#options.logger.error({ err: error, producer: this.producer, failures }, "the audit spool still cannot be written to; calls are refused until it can");
   }
 
   #unavailable(): SignalboxError {

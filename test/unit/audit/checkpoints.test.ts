@@ -1,4 +1,4 @@
-import { chmod, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { startCheckpointer } from "../../../collector/audit/checkpoint/checkpointer.ts";
@@ -12,7 +12,7 @@ import { HASH_BYTES, merkleRoot } from "../../../collector/audit/checkpoint/merk
 import { verifyLog } from "../../../collector/audit/verify-checkpoints.ts";
 import { Findings } from "../../../collector/audit/verify-report.ts";
 import { manualClock } from "../../../collector/kernel/clock.ts";
-import { silentLogger } from "../../../collector/kernel/log.ts";
+import { silentLogger, type Logger } from "../../../collector/kernel/log.ts";
 import { waitFor } from "../../support/wait.ts";
 import { draft } from "./drafts.ts";
 import { editFile, recordsIn, spoolIn, START_MS, tempDir, testDisk } from "./spools.ts";
@@ -215,6 +215,22 @@ describe("checkpoints of spools", () => {
     expect((await readdir(dir)).filter((name) => name.endsWith(".ndjson") && name !== "intents.ndjson")).toHaveLength(1);
     await checkpointer.stop();
     expect((await log.state()).heads.get(spool.producer)).toEqual({ seq: 5, hash: hashes[4] });
+  });
+
+  test("are made whatever else lies beside the spools, and nothing is said of it", async () => {
+    const root = await tempDir();
+    await writeFile(join(root, "a file"), "");
+    await mkdir(join(root, "a folder"));
+    const spool = await spoolIn(join(root, "worker-0"));
+    await spool.append(draft(1)).durable;
+    await spool.stop();
+    const said: string[] = [];
+    const logger = { ...silentLogger, error: (_: object, message: string) => void said.push(message) } as Logger;
+    const log = await openCheckpointLog(await tempDir(), clock);
+    const checkpointer = startCheckpointer({ log, spoolRoot: root, everyMs: 3_600_000, logger });
+    expect(await checkpointer.run()).toBe(1);
+    await checkpointer.stop();
+    expect(said).toEqual([]);
   });
 
   test("cover what a killed process had in memory only: the segments still have it", async () => {

@@ -1,9 +1,12 @@
+import { existsSync } from "node:fs";
 import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { breakBetween } from "../../../collector/audit/chain.ts";
+import { lastLeaf } from "../../../collector/audit/checkpoint/leaves.ts";
 import { listSegments, segmentName } from "../../../collector/audit/layout.ts";
 import { manualClock, shiftedClock } from "../../../collector/kernel/clock.ts";
+import { silentLogger, type Logger } from "../../../collector/kernel/log.ts";
 import { openSpoolReader } from "../../../collector/audit/reader.ts";
 import { Findings } from "../../../collector/audit/verify-report.ts";
 import { verifySpool } from "../../../collector/audit/verify-spool.ts";
@@ -316,6 +319,40 @@ describe("a spool that can't keep records", () => {
     expect(records.map((r) => r.prevHash)).toEqual([GENESIS_HASH, records[0]?.hash, records[1]?.hash]);
     await spool.stop();
     await spoolIn(dir);
+  });
+
+  test("because what was delivered fills its disk, it deletes that and writes the records that wait", async () => {
+    const dir = await tempDir();
+    const disk = testDisk();
+    const spool = await spoolIn(dir, { disk, leavesMs: 1 });
+    await spool.append(draft(1)).durable;
+    await waitFor("its hash to be kept", async () => (await lastLeaf(dir))?.seq === 1, { everyMs: 2 });
+    const [record] = await recordsIn(dir);
+    Object.defineProperty(disk, "failWrites", { get: () => (existsSync(join(dir, segmentName(1))) ? { afterBytes: 100 } : null) });
+    await expect(spool.append(draft(2)).durable).rejects.toThrow("no space left");
+    expect(spool.available).toBe(false);
+    await spool.delivery.acknowledge({ seq: 1, hash: record?.hash ?? "" }, 1000);
+    await waitFor("the spool to recover", () => spool.available, { everyMs: 2 });
+    expect((await recordsIn(dir)).map(({ seq, prevHash }) => ({ seq, prevHash }))).toEqual([{ seq: 2, prevHash: record?.hash }]);
+  });
+
+  test("it says so when it fails and at the retries 1, 2, 4 and so on, and when it can again", async () => {
+    const disk = testDisk();
+    const said: string[] = [];
+    const say = (context: object, message: string): void => {
+      said.push("failures" in context ? `${message} (${context.failures})` : message);
+      if (said.length === 4) disk.failWrites = null;
+    };
+    const spool = await spoolIn(await tempDir(), { disk, retryMs: 1, logger: { ...silentLogger, error: say, info: say } as Logger });
+    disk.failWrites = { afterBytes: 0 };
+    await expect(spool.append(draft(1)).durable).rejects.toThrow();
+    await waitFor("the spool to recover", () => spool.available, { everyMs: 2 });
+    const still = "the audit spool still cannot be written to; calls are refused until it can";
+    expect(said).toEqual([
+      "the audit spool cannot be written to; calls are refused until it can",
+      ...[1, 2, 4].map((failures) => `${still} (${failures})`),
+      "the audit spool can be written to again",
+    ]);
   });
 
   test("closed, it refuses", async () => {
