@@ -6,8 +6,8 @@ import { workers } from "../workers.ts";
 
 const unable = ({ disk }: World): string | null => (disk === null ? "no file system can be mounted here: run it as root" : null);
 
-/** Bytes that are left to the spools before they fill their disk themselves. */
-const LEFT_BYTES = 3 * 1024 * 1024;
+/** Bytes that are left to the spools before they fill their disk themselves: so few that all of it is soon in the segments that are being written to. */
+const LEFT_BYTES = 512 * 1024;
 const REFUSALS = 20;
 
 async function untilRefused({ load }: World): Promise<void> {
