@@ -23,12 +23,13 @@ export class Ballast {
 
   /** Rejects while there is no room for it. One at a time. */
   restore(): Promise<void> {
-    const restored = this.whole ? Promise.resolve() : this.#restore();
+    const restored = this.#restore();
     this.#restoring = restored.catch(() => {});
     return restored;
   }
 
   async #restore(): Promise<void> {
+    if (this.whole) return;
     const file = await open(this.#path, "a+", 0o600);
     try {
       const { size } = await file.stat();

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { systemClock, type Clock } from "../kernel/clock.ts";
 import type { Stoppable } from "../kernel/lifecycle.ts";
-import type { Logger } from "../kernel/log.ts";
+import { isWorthSaying, type Logger } from "../kernel/log.ts";
 import { packageVersion } from "../kernel/package-info.ts";
 import { traceRequest } from "../record/otlp-encode.ts";
 import { backoffMs } from "./backoff.ts";
@@ -216,8 +216,7 @@ class SpoolExporter implements Exporter {
     if (this.#abort.signal.aborted) return;
     this.#counts.retries++;
     const context = { producer: this.#delivery.producer, firstSeq, records, failures: this.#failures + 1, why };
-    // The first failure and then ever fewer: an outage of hours must not fill the log.
-    if (Number.isInteger(Math.log2(this.#failures + 1))) this.#options.logger.warn(context, "the collector did not take a batch; trying again");
+    if (isWorthSaying(this.#failures + 1)) this.#options.logger.warn(context, "the collector did not take a batch; trying again");
     await this.#pause(afterMs);
   }
 

@@ -1,6 +1,6 @@
+import { createWokenLoop, type WokenLoop } from "../kernel/woken-loop.ts";
 import type { ByteWriter } from "../record/byte-writer.ts";
 import { LineBuffer } from "./line.ts";
-import { Retry } from "./retry.ts";
 
 /**
  * Many appends, one write: lines that arrive while a commit is in flight, or under load within a few turns of the event
@@ -10,14 +10,17 @@ import { Retry } from "./retry.ts";
  * `retain` decides what becomes of the lines that were waiting: their promises reject either way, but a record must still
  * be written then (its number is taken), whereas an intent whose call was refused must not.
  */
-export interface GroupCommitOptions {
+export interface GroupCommitOptions extends CommitReports {
   /** Writes and makes durable; a rejection leaves the file in any state, which `recover` mends. */
   write(bytes: Buffer, lines: number): Promise<void>;
   recover(): Promise<void>;
   readonly retain: boolean;
   readonly retryMs: number;
+}
+
+export interface CommitReports {
   onFailure(error: unknown): void;
-  /** Not of every one: see `Retry`. */
+  /** `recover`, or what was written behind it, failed; with how many times in a row it did. */
   onRetryFailed(error: unknown, failures: number): void;
   onRecovered(): void;
 }
@@ -46,7 +49,7 @@ export class GroupCommit {
   #retained: LineBuffer[] = [];
   #serial: Promise<void> = Promise.resolve();
   #busy = false;
-  readonly #retry: Retry;
+  readonly #retries: WokenLoop;
   /** Lines of the last commit. */
   #lastLines = 0;
   failed = false;
@@ -55,10 +58,12 @@ export class GroupCommit {
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;
-    this.#retry = new Retry({
-      attempt: () => this.exclusive(() => this.#recover()),
-      everyMs: options.retryMs,
-      onFailure: (error, failures) => options.onRetryFailed(error, failures),
+    this.#retries = createWokenLoop({
+      turn: () => this.exclusive(() => this.#recover()),
+      failed(error, failures) {
+        options.onRetryFailed(error, failures);
+        return options.retryMs;
+      },
     });
   }
 
@@ -88,7 +93,7 @@ export class GroupCommit {
   /** Waits for what is in flight and ends the retries. Lines that no recovery could write are lost with the process. */
   async stop(): Promise<void> {
     await this.flush();
-    this.#retry.stop();
+    this.#retries.end();
     await this.#serial;
   }
 
@@ -151,7 +156,7 @@ export class GroupCommit {
       done.reject(error);
     }
     this.#options.onFailure(error);
-    this.#retry.later();
+    this.#retries.wakeIn(this.#options.retryMs);
   }
 
   async #recover(): Promise<void> {

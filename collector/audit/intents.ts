@@ -4,7 +4,7 @@ import type { DraftRecord } from "../record/call-record.ts";
 import type { Intent } from "./audit-log.ts";
 import type { Ballast } from "./ballast.ts";
 import { replaceFile, type AppendFile, type Disk } from "./disk.ts";
-import { GroupCommit } from "./group-commit.ts";
+import { GroupCommit, type CommitReports } from "./group-commit.ts";
 import { INTENTS_FILE } from "./layout.ts";
 import { eachLine, LineBuffer, lineHolds, lineJson } from "./line.ts";
 
@@ -38,9 +38,7 @@ export class IntentJournal {
     ballast: Ballast;
     retryMs: number;
     durableSeq: () => number;
-    onFailure: (error: unknown) => void;
-    onRetryFailed: (error: unknown, failures: number) => void;
-    onRecovered: () => void;
+    reports: CommitReports;
   }) {
     this.#path = join(options.dir, INTENTS_FILE);
     this.#disk = options.disk;
@@ -51,9 +49,7 @@ export class IntentJournal {
       recover: () => options.ballast.makeRoomFor(() => this.#rewrite()),
       retain: false,
       retryMs: options.retryMs,
-      onFailure: options.onFailure,
-      onRetryFailed: options.onRetryFailed,
-      onRecovered: options.onRecovered,
+      ...options.reports,
     });
   }
 

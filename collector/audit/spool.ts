@@ -4,7 +4,8 @@ import type { Clock } from "../kernel/clock.ts";
 import { SignalboxError } from "../kernel/errors.ts";
 import { acquireLock } from "../kernel/lock.ts";
 import { Lifecycle } from "../kernel/lifecycle.ts";
-import type { Logger } from "../kernel/log.ts";
+import { isWorthSaying, type Logger } from "../kernel/log.ts";
+import { createWokenLoop, type WokenLoop } from "../kernel/woken-loop.ts";
 import { callId, type DraftRecord } from "../record/call-record.ts";
 import { RecordWriter } from "../record/record-writer.ts";
 import type { ChainPlace } from "../record/to-attributes.ts";
@@ -15,11 +16,10 @@ import { readCursor, type Cursor } from "./cursor.ts";
 import { lastLeaf, LeafWriter } from "./checkpoint/leaves.ts";
 import { createDelivery, type Delivery } from "./delivery.ts";
 import { nodeDisk, type Disk } from "./disk.ts";
-import { GroupCommit } from "./group-commit.ts";
+import { GroupCommit, type CommitReports } from "./group-commit.ts";
 import { clearIntents, IntentJournal, interruptedRecord, readIntents } from "./intents.ts";
 import { LOCK_FILE, readOrMakeProducer, UNRECORDED_FILE, UNRECORDED_SLOT_BYTES } from "./layout.ts";
 import { openSpoolReader } from "./reader.ts";
-import { Retry } from "./retry.ts";
 import { scanSegments, type ScanResult } from "./scan.ts";
 import { SegmentLog } from "./segments.ts";
 import { SlotFile } from "./slot-file.ts";
@@ -170,6 +170,8 @@ async function openLeaves({ dir, disk = nodeDisk }: SpoolOptions, producer: stri
   return leaves ?? new LeafWriter(dir, disk, head);
 }
 
+const RETRY_MS = 1000;
+
 class FileSpool implements Spool {
   readonly dir: string;
   readonly producer: string;
@@ -183,7 +185,7 @@ class FileSpool implements Spool {
   readonly #leaves: LeafWriter;
   #leavesTimer: NodeJS.Timeout | null = null;
   readonly #ballast: Ballast;
-  readonly #room: Retry;
+  readonly #room: WokenLoop;
   readonly #unrecorded: UnrecordedCount;
   readonly #lifecycle = new Lifecycle();
   readonly #counts = { appended: 0, refused: 0, diskFailures: 0, interrupted: 0 };
@@ -195,19 +197,27 @@ class FileSpool implements Spool {
   #last: { readonly draft: DraftRecord; readonly place: ChainPlace; readonly bytes: number } | null = null;
 
   constructor(options: SpoolOptions, producer: string, cursor: Cursor, scan: ScanResult, head: ChainHead, leaves: LeafWriter, unrecorded: SlotFile | null, release: () => Promise<void>) {
-    const { dir, clock, disk = nodeDisk, segmentBytes = 64 * 1024 * 1024, segmentMs = 10_000, retryMs = 1000 } = options;
+    const { dir, clock, disk = nodeDisk, segmentBytes = 64 * 1024 * 1024, segmentMs = 10_000, retryMs = RETRY_MS } = options;
     this.#options = options;
     this.#leaves = leaves;
-    const onRetryFailed = (error: unknown, failures: number): void => this.#retryFailed(error, failures);
     this.#ballast = new Ballast(dir, () => this.#diskFull());
-    this.#room = new Retry({ attempt: () => this.#commit.exclusive(() => this.#takeRoomBack()), everyMs: retryMs, onFailure: onRetryFailed });
+    this.#room = createWokenLoop({
+      turn: () => this.#commit.exclusive(() => this.#takeRoomBack()),
+      failed: (error, failures) => {
+        this.#retryFailed(error, failures);
+        return retryMs;
+      },
+    });
     this.dir = dir;
     this.producer = producer;
     this.#head = head;
     this.#pendingBytes = scan.pendingBytes;
     this.#segments = new SegmentLog({ dir, disk, clock, segmentBytes, segmentMs, segments: scan.segments, nextSeq: head.seq + 1 });
-    const onFailure = (error: unknown): void => this.#diskFailed(error);
-    const onRecovered = (): void => this.#recovered();
+    const reports: CommitReports = {
+      onFailure: (error) => this.#diskFailed(error),
+      onRetryFailed: (error, failures) => this.#retryFailed(error, failures),
+      onRecovered: () => this.#recovered(),
+    };
     this.#commit = new GroupCommit({
       write: async (bytes, lines) => {
         await this.#segments.write(bytes, lines);
@@ -216,9 +226,7 @@ class FileSpool implements Spool {
       recover: () => this.#takeRoom(),
       retain: true,
       retryMs,
-      onFailure,
-      onRetryFailed,
-      onRecovered,
+      ...reports,
     });
     this.#unrecorded = new UnrecordedCount({
       file: unrecorded,
@@ -229,7 +237,7 @@ class FileSpool implements Spool {
       append: (draft) => this.#write(draft),
       durableSeq: () => this.#segments.durableSeq,
     });
-    this.#intents = new IntentJournal({ dir, disk, ballast: this.#ballast, retryMs, durableSeq: () => this.#segments.durableSeq, onFailure, onRetryFailed, onRecovered });
+    this.#intents = new IntentJournal({ dir, disk, ballast: this.#ballast, retryMs, durableSeq: () => this.#segments.durableSeq, reports });
     this.delivery = createDelivery({
       dir,
       producer,
@@ -259,7 +267,7 @@ class FileSpool implements Spool {
     this.#lifecycle.add("intents", () => this.#intents.stop());
     this.#lifecycle.add("unrecorded calls", () => this.#unrecorded.close());
     this.#lifecycle.add("commits", () => this.#commit.stop());
-    this.#lifecycle.add("room", () => this.#room.stop());
+    this.#lifecycle.add("room", () => this.#room.end());
     // A full spool takes these all the same, because leaving them out would hide calls.
     this.#lifecycle.add("records of unrecorded calls", () => void (this.#commit.failed || this.#unrecorded.record()));
   }
@@ -299,7 +307,7 @@ class FileSpool implements Spool {
 
   /** For opening only. */
   async takeRoom(): Promise<void> {
-    await this.#takeRoom().catch(() => this.#room.later());
+    await this.#takeRoom().catch(() => this.#takeRoomLater());
   }
 
   /** Takes the ballast, without which no record is taken. Where the disk is full, what was delivered may be all the room there is. */
@@ -387,7 +395,11 @@ class FileSpool implements Spool {
 
   #diskFull(): void {
     this.#options.logger.error({ producer: this.producer }, "the audit spool's disk is full; calls are refused until there is room");
-    this.#room.later();
+    this.#takeRoomLater();
+  }
+
+  #takeRoomLater(): void {
+    this.#room.wakeIn(this.#options.retryMs ?? RETRY_MS);
   }
 
   #recovered(): void {
@@ -395,7 +407,7 @@ class FileSpool implements Spool {
   }
 
   #retryFailed(error: unknown, failures: number): void {
-    this.#options.logger.error({ err: error, producer: this.producer, failures }, "the audit spool still cannot be written to; calls are refused until it can");
+    if (isWorthSaying(failures)) this.#options.logger.error({ err: error, producer: this.producer, failures }, "the audit spool still cannot be written to; calls are refused until it can");
   }
 
   #unavailable(): SignalboxError {

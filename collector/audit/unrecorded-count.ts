@@ -1,4 +1,4 @@
-import type { Logger } from "../kernel/log.ts";
+import { isWorthSaying, type Logger } from "../kernel/log.ts";
 import type { DraftRecord } from "../record/call-record.ts";
 import type { SlotFile } from "./slot-file.ts";
 import { UnrecordedLedger, type UnrecordedCalls } from "./unrecorded.ts";
@@ -37,8 +37,7 @@ export class UnrecordedCount {
     this.#ledger.add(draft, retainedAs);
     this.#saved = false;
     const { total } = this.#ledger;
-    // The first one and then ever fewer: an outage of hours must not fill the log.
-    if (Number.isInteger(Math.log2(total))) this.#options.logger.error({ producer: this.#options.producer, calls: total }, "calls are let through unrecorded");
+    if (isWorthSaying(total)) this.#options.logger.error({ producer: this.#options.producer, calls: total }, "calls are let through unrecorded");
     this.#lookLater(this.#options.everyMs);
     void this.#saveSoon();
   }

@@ -2,6 +2,8 @@
 export interface WokenLoop {
   /** There is more to do: now, or as soon as the turn that runs is over. Ends a wait after a failure. */
   wake(): void;
+  /** As `wake`, in so many milliseconds, where no wait ends before. */
+  wakeIn(ms: number): void;
   /** Resolves when no turn runs: everything was done, or a turn has failed and the next one waits. */
   settled(): Promise<void>;
   readonly ended: boolean;
@@ -33,7 +35,7 @@ export function createWokenLoop({ turn, failed }: WokenLoopOptions): WokenLoop {
         failures = 0;
       } catch (error) {
         const waitMs = await failed(error, ++failures);
-        if (!ended) timer = setTimeout(wake, waitMs).unref();
+        wakeIn(waitMs);
         return;
       }
     }
@@ -44,12 +46,22 @@ export function createWokenLoop({ turn, failed }: WokenLoopOptions): WokenLoop {
     again = true;
     if (running) return;
     clearTimeout(timer);
+    timer = undefined;
     // Not in this very moment, so that a turn that wakes its own loop finds it running.
     running = Promise.resolve().then(turns).finally(() => (running = null));
   }
 
+  function wakeIn(ms: number): void {
+    if (ended) return;
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      wake();
+    }, ms).unref();
+  }
+
   return {
     wake,
+    wakeIn,
     async settled() {
       await running;
     },

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ClickHouseError } from "@clickhouse/client";
 import { backoffMs } from "../audit/backoff.ts";
 import { withDeadline, type Stoppable } from "../kernel/lifecycle.ts";
-import type { Logger } from "../kernel/log.ts";
+import { isWorthSaying, type Logger } from "../kernel/log.ts";
 import { createWokenLoop } from "../kernel/woken-loop.ts";
 import { describeStoreError } from "../receive/trace-store.ts";
 import type { Store } from "../store/client.ts";
@@ -35,7 +35,6 @@ const LAST_MS = 1000;
 export function startPayloadDelivery(options: PayloadDeliveryOptions): PayloadDelivery {
   const { store, root, workers, logger, everyMs = EVERY_MS } = options;
   const abort = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
   let tookOver = false;
 
   async function takeOver(): Promise<void> {
@@ -71,12 +70,11 @@ export function startPayloadDelivery(options: PayloadDeliveryOptions): PayloadDe
 
   const loop = createWokenLoop({
     async turn() {
-      clearTimeout(timer);
       await deliverAll();
-      if (!loop.ended) timer = setTimeout(loop.wake, everyMs).unref();
+      loop.wakeIn(everyMs);
     },
     failed(error, failures) {
-      if (Number.isInteger(Math.log2(failures))) logger.warn({ why: describeStoreError(error), failures }, "payloads could not be delivered; trying again");
+      if (isWorthSaying(failures)) logger.warn({ why: describeStoreError(error), failures }, "payloads could not be delivered; trying again");
       return backoffMs(failures - 1, 1);
     },
   });
@@ -90,12 +88,10 @@ export function startPayloadDelivery(options: PayloadDeliveryOptions): PayloadDe
     run,
     async stop() {
       if (loop.ended) return;
-      clearTimeout(timer);
       await withDeadline(run(), LAST_MS, "delivering payloads").catch(() => {});
       loop.end();
       abort.abort();
       await loop.settled();
-      clearTimeout(timer);
     },
   };
 }

@@ -3,7 +3,7 @@ import { mkdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { withDeadline, type Stoppable } from "../../kernel/lifecycle.ts";
-import type { Logger } from "../../kernel/log.ts";
+import { isWorthSaying, type Logger } from "../../kernel/log.ts";
 import { createWokenLoop } from "../../kernel/woken-loop.ts";
 import { backoffMs } from "../backoff.ts";
 import { replaceFile } from "../disk.ts";
@@ -96,8 +96,7 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
       // Counted over restarts too, which is why the loop's own count is not used.
       const failures = state.failures + 1;
       await move({ failures, lastError: why.slice(0, 500) }).catch(() => {});
-      // The first failure and then ever fewer: an outage of days must not fill the log.
-      if (Number.isInteger(Math.log2(failures))) logger.warn({ anchor: anchor.name, failures, why }, "checkpoints could not be anchored; trying again");
+      if (isWorthSaying(failures)) logger.warn({ anchor: anchor.name, failures, why }, "checkpoints could not be anchored; trying again");
       return backoffMs(failures - 1, random());
     },
   });

@@ -3,10 +3,9 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Ballast } from "../../../collector/audit/ballast.ts";
 import { BALLAST_FILE, CURSOR_FILE, INTENTS_FILE, listSegments } from "../../../collector/audit/layout.ts";
-import { silentLogger, type Logger } from "../../../collector/kernel/log.ts";
 import { waitFor } from "../../support/wait.ts";
 import { draft } from "./drafts.ts";
-import { recordsIn, spoolIn, tempDir, testDisk } from "./spools.ts";
+import { loggerTo, recordsIn, spoolIn, tempDir, testDisk } from "./spools.ts";
 
 const full = (): Error => Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
 
@@ -76,7 +75,7 @@ describe("a spool's ballast", () => {
     const dir = await tempDir();
     const disk = testDisk();
     const said: string[] = [];
-    const spool = await spoolIn(dir, { disk, logger: { ...silentLogger, error: (_: object, message: string) => void said.push(message) } as Logger });
+    const spool = await spoolIn(dir, { disk, logger: loggerTo((_, message) => said.push(message)) });
     // Still open, so it is written anew.
     await spool.intend(draft(0));
     await symlink("/dev/full", join(dir, `${INTENTS_FILE}.next`));

@@ -12,10 +12,10 @@ import { HASH_BYTES, merkleRoot } from "../../../collector/audit/checkpoint/merk
 import { verifyLog } from "../../../collector/audit/verify-checkpoints.ts";
 import { Findings } from "../../../collector/audit/verify-report.ts";
 import { manualClock } from "../../../collector/kernel/clock.ts";
-import { silentLogger, type Logger } from "../../../collector/kernel/log.ts";
+import { silentLogger } from "../../../collector/kernel/log.ts";
 import { waitFor } from "../../support/wait.ts";
 import { draft } from "./drafts.ts";
-import { editFile, recordsIn, spoolIn, START_MS, tempDir, testDisk } from "./spools.ts";
+import { editFile, loggerTo, recordsIn, spoolIn, START_MS, tempDir, testDisk } from "./spools.ts";
 
 const clock = manualClock(START_MS);
 const claim = (last: number, first = last): CheckpointClaim => ({
@@ -225,9 +225,8 @@ describe("checkpoints of spools", () => {
     await spool.append(draft(1)).durable;
     await spool.stop();
     const said: string[] = [];
-    const logger = { ...silentLogger, error: (_: object, message: string) => void said.push(message) } as Logger;
     const log = await openCheckpointLog(await tempDir(), clock);
-    const checkpointer = startCheckpointer({ log, spoolRoot: root, everyMs: 3_600_000, logger });
+    const checkpointer = startCheckpointer({ log, spoolRoot: root, everyMs: 3_600_000, logger: loggerTo((_, message) => said.push(message)) });
     expect(await checkpointer.run()).toBe(1);
     await checkpointer.stop();
     expect(said).toEqual([]);

@@ -6,7 +6,6 @@ import { breakBetween } from "../../../collector/audit/chain.ts";
 import { lastLeaf } from "../../../collector/audit/checkpoint/leaves.ts";
 import { listSegments, segmentName } from "../../../collector/audit/layout.ts";
 import { manualClock, shiftedClock } from "../../../collector/kernel/clock.ts";
-import { silentLogger, type Logger } from "../../../collector/kernel/log.ts";
 import { openSpoolReader } from "../../../collector/audit/reader.ts";
 import { Findings } from "../../../collector/audit/verify-report.ts";
 import { verifySpool } from "../../../collector/audit/verify-spool.ts";
@@ -14,7 +13,7 @@ import { GENESIS_HASH, recordHash } from "../../../collector/record/canonical.ts
 import { callRecordSchema } from "../../../collector/record/call-record.ts";
 import { waitFor } from "../../support/wait.ts";
 import { draft } from "./drafts.ts";
-import { editFile, forgetHashes, recordsIn, spoolIn, START_MS, tempDir, testDisk } from "./spools.ts";
+import { editFile, forgetHashes, loggerTo, recordsIn, spoolIn, START_MS, tempDir, testDisk } from "./spools.ts";
 
 describe("a spool's chain", () => {
   test("numbers records in call order and chains each to the one before", async () => {
@@ -343,7 +342,7 @@ describe("a spool that can't keep records", () => {
       said.push("failures" in context ? `${message} (${context.failures})` : message);
       if (said.length === 4) disk.failWrites = null;
     };
-    const spool = await spoolIn(await tempDir(), { disk, retryMs: 1, logger: { ...silentLogger, error: say, info: say } as Logger });
+    const spool = await spoolIn(await tempDir(), { disk, retryMs: 1, logger: loggerTo(say) });
     disk.failWrites = { afterBytes: 0 };
     await expect(spool.append(draft(1)).durable).rejects.toThrow();
     await waitFor("the spool to recover", () => spool.available, { everyMs: 2 });

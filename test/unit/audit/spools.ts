@@ -5,7 +5,7 @@ import { onTestFinished } from "vitest";
 import { nodeDisk, type AppendFile, type Disk } from "../../../collector/audit/disk.ts";
 import { openSpool, type Spool, type SpoolOptions } from "../../../collector/audit/spool.ts";
 import { manualClock } from "../../../collector/kernel/clock.ts";
-import { silentLogger } from "../../../collector/kernel/log.ts";
+import { silentLogger, type Logger } from "../../../collector/kernel/log.ts";
 import type { CallRecord } from "../../../collector/record/call-record.ts";
 import { openSpoolReader } from "../../../collector/audit/reader.ts";
 
@@ -17,6 +17,9 @@ export async function tempDir(): Promise<string> {
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
   return dir;
 }
+
+/** Hears what is said as a failure and as its end. */
+export const loggerTo = (say: (context: object, message: string) => void): Logger => ({ ...silentLogger, error: say, info: say }) as Logger;
 
 /** A spool that is stopped with the test; it may be stopped before. */
 export async function spoolIn(dir: string, options: Partial<SpoolOptions> = {}): Promise<Spool> {

@@ -112,3 +112,16 @@ test("once ended it has no more turns: not by being woken, not behind a turn, no
   await loop.settled();
   expect(begun()).toBe(1);
 });
+
+test("is woken in a while, by the first of several waits", async () => {
+  const { open, begun, next } = gated();
+  loop.wakeIn(1);
+  loop.wakeIn(3_600_000);
+  expect(begun()).toBe(0);
+  await next(1);
+  open[0]!.resolve();
+  await loop.settled();
+  loop.wakeIn(1);
+  await next(2);
+  open[1]!.resolve();
+});
